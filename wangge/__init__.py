@@ -1,0 +1,1 @@
+"""Wangge: the library that the services share (chassis, contracts) and the `wangge` command."""
