@@ -3,47 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import TemplateSyntaxError
-from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import SandboxedEnvironment
 from marshmallow import ValidationError, fields, validate
 
 from wangge.contracts.events.notify import MESSAGE_CHANNELS
 from wangge.contracts.fields import matching, one_of, reference, text
 from wangge.contracts.sites.base import Mistakes, SitePart, Strict, time_of_day
 from wangge.contracts.sites.roles import ROLES
+from wangge.contracts.sites.wording import NOTICE_EVENTS, offered, used
 
 TEMPLATE_CODE = r"^[a-z][a-z0-9_.-]{1,63}$"
 RECIPIENT = rf"^(lead|assist|reporters|helpers|publisher|role:({'|'.join(ROLES)})@(grid|community))$"
-
-NOTICE_EVENTS = (
-    "report.rejected",
-    "report.merged",
-    *(
-        f"case.{fact}"
-        for fact in ("filed", "dispatched", "claimed", "handled", "checked", "closed", "reopened", "overdue")
-    ),
-    "points.posted",
-    "points.reversed",
-)
-"""The facts that a route can be hung on."""
-
-TEMPLATES = SandboxedEnvironment(autoescape=False)
-"""Plain text, not HTML; sandboxed, because a pack is data and not code."""
-
-
-def variables_of(source: str) -> set[str]:
-    """The variables that a template uses. Raises `ValueError` when it does not compile."""
-    try:
-        return set(find_undeclared_variables(TEMPLATES.parse(source)))
-    except TemplateSyntaxError as wrong:
-        raise ValueError(f"line {wrong.lineno} of the template: {wrong.message}") from wrong
 
 
 def compiles(source: str) -> None:
     """marshmallow's question whether a template is one."""
     try:
-        variables_of(source)
+        used(source)
     except ValueError as wrong:
         raise ValidationError(str(wrong)) from wrong
 
@@ -64,7 +39,7 @@ class Contact(Strict):
 
 
 class Template(Strict):
-    """What is said, in jinja2, in Chinese."""
+    """What is said, in Chinese; the language of templates is told in `wording`."""
 
     code = matching(TEMPLATE_CODE, required=True)
     title = fields.String(required=True, validate=[validate.Length(min=1, max=200), compiles])
@@ -104,6 +79,12 @@ class NotifyPart(SitePart):
     contacts = fields.List(fields.Nested(Contact), required=True)
     templates = fields.List(fields.Nested(Template), required=True)
     routes = fields.List(fields.Nested(Route), required=True)
+    names = fields.Dict(
+        keys=text(64),
+        values=text(80),
+        load_default=dict,
+        metadata={"description": "Chinese names of category codes, units and grids, for the texts"},
+    )
     quiet = fields.Nested(QuietHours, allow_none=True, load_default=None)
     retries = fields.Nested(Retries, load_default=lambda: Retries().load({}))
 
@@ -111,10 +92,19 @@ class NotifyPart(SitePart):
         """Contacts and templates are unique, routes name templates that exist, addresses are there where needed."""
         mistakes.repeated("contacts", data["contacts"], "ref")
         mistakes.repeated("templates", data["templates"], "code")
-        codes = {row["code"] for row in data["templates"]}
+        templates = {row["code"]: row for row in data["templates"]}
         for i, route in enumerate(data["routes"]):
-            mistakes.unknown("template", route["template"], codes, "routes", i, "template")
+            mistakes.unknown("template", route["template"], templates, "routes", i, "template")
+            for name in sorted(self._not_offered(route, templates)):
+                mistakes.add(f"{route['event']} offers no {{{{ {name} }}}}", "routes", i, "template")
         for i, contact in enumerate(data["contacts"]):
             for j, channel in enumerate(contact["channels"]):
                 if channel["channel"] != "inbox" and not channel["address"]:
                     mistakes.add("needs an address", "contacts", i, "channels", j, "address")
+
+    @staticmethod
+    def _not_offered(route: Mapping[str, Any], templates: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+        template = templates.get(route["template"])
+        if template is None:
+            return frozenset()
+        return (used(template["title"]) | used(template["text"])) - offered(route["event"])
