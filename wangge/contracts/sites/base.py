@@ -72,14 +72,11 @@ class Mistakes:
     """Collects the mistakes of a part by path, in the shape that marshmallow answers with."""
 
     def __init__(self) -> None:
-        self.by_path: dict[Any, Any] = {}
+        self.found: list[tuple[tuple[str | int, ...], str]] = []
 
     def add(self, message: str, *path: str | int) -> None:
         """Name one mistake at `path` (list positions count from 0)."""
-        place = self.by_path
-        for step in path[:-1]:
-            place = place.setdefault(step, {})
-        place.setdefault(path[-1], []).append(message)
+        self.found.append((path, message))
 
     def repeated(self, listed: str, rows: Iterable[Mapping[str, Any]], key: str) -> None:
         """Name every row whose `key` an earlier row already has."""
@@ -94,10 +91,21 @@ class Mistakes:
         if value is not None and value not in known:
             self.add(f"there is no {what} {value}", *path)
 
+    def by_path(self) -> dict[str | int, Any]:
+        """All of them nested by path; what is said of a whole stands under `_schema` where its parts err too."""
+        nested: dict[str | int, Any] = {}
+        for path, message in sorted(self.found, key=lambda each: len(each[0]), reverse=True):
+            place = nested
+            for step in path[:-1]:
+                place = place.setdefault(step, {})
+            at = place.setdefault(path[-1], [])
+            (at.setdefault("_schema", []) if isinstance(at, dict) else at).append(message)
+        return nested
+
     def raise_if_any(self) -> None:
         """Raise marshmallow's `ValidationError` with all of them."""
-        if self.by_path:
-            raise ValidationError(self.by_path)
+        if self.found:
+            raise ValidationError(self.by_path())
 
 
 class SitePart(Strict):

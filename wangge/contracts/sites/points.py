@@ -81,17 +81,20 @@ class PointsPart(SitePart):
         for i, member in enumerate(data["members"]):
             if member["grid"] is not None and not member["grid"].startswith(data["area"]):
                 mistakes.add(f"{member['grid']} does not belong to the community", "members", i, "grid")
-        rule_set = data["rule_set"]
-        in_rule_set = Mistakes()
-        in_rule_set.repeated("items", rule_set["items"], "code")
+        self._check_rule_set(data["rule_set"], mistakes)
+
+    @staticmethod
+    def _check_rule_set(rule_set: Mapping[str, Any], mistakes: Mistakes) -> None:
+        listed = Mistakes()
+        listed.repeated("items", rule_set["items"], "code")
         parts = Counter(item["part"] for item in rule_set["items"])
         for part in PARTS:
             if not parts[part]:
-                in_rule_set.add(f"the rule set has no {part} items; it must have all three parts", "items")
+                listed.add(f"the rule set has no {part} items; it must have all three parts", "items")
         expected = rule_set["expected_items"]
         if expected is not None and expected != len(rule_set["items"]):
-            in_rule_set.add(
+            listed.add(
                 f"{len(rule_set['items'])} items are listed, {expected} are expected", "expected_items"
             )
-        if in_rule_set.by_path:
-            mistakes.by_path["rule_set"] = in_rule_set.by_path
+        for path, message in listed.found:
+            mistakes.add(message, "rule_set", *path)
