@@ -1,0 +1,1 @@
+"""The published language between services: area codes and event schemas."""
