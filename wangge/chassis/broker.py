@@ -1,0 +1,56 @@
+"""Opens connections to RabbitMQ that cannot hang: every wait has a limit, and the next node is tried."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Any
+
+from amqp import Connection
+from kombu.utils.url import parse_url
+
+#: Seconds to connect, to read one frame's rest, to write.
+CONNECT_SECONDS = 5
+IO_SECONDS = 20
+
+#: Seconds between heartbeats; two missed ones end the connection.
+HEARTBEAT = 20
+
+#: Seconds between attempts to reconnect, grown to the second number.
+RECONNECT = (0.5, 15.0)
+
+
+def connect(uris: tuple[str, ...], attempt: int = 0, **callbacks: Any) -> Connection:
+    """A connection to the `attempt`-th of the nodes (round robin). Raises `OSError` or `amqp.AMQPError`."""
+    parts = parse_url(uris[attempt % len(uris)])
+    connection = Connection(
+        host=f"{parts['hostname']}:{parts['port'] or 5672}",
+        userid=parts["userid"] or "guest",
+        password=parts["password"] or "guest",
+        virtual_host=parts["virtual_host"] or "/",
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=IO_SECONDS,
+        write_timeout=IO_SECONDS,
+        heartbeat=HEARTBEAT,
+        socket_settings={socket.TCP_USER_TIMEOUT: IO_SECONDS * 1000, socket.TCP_KEEPIDLE: 30},
+        **callbacks,
+    )
+    connection.connect()
+    return connection
+
+
+def login_of(uri: str) -> str:
+    """The user that a URI logs in as."""
+    return parse_url(uri)["userid"] or "guest"
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait before the `attempt`-th reconnection, with jitter."""
+    first, most = RECONNECT
+    return random.uniform(first, min(most, first * 2.0**attempt))  # noqa: S311 (spreads load, guards nothing)
+
+
+def drop(connection: Connection | None) -> None:
+    """Let go of a connection without a handshake: a blocked socket must not hold us."""
+    if connection is not None:
+        connection.collect()

@@ -1,0 +1,264 @@
+"""The entrypoint through which a nameko service takes messages: by queue, in batches, drained on stop.
+
+Each queue of the cell is a lane: one batch in flight at a time, so the order of a partition key is kept. While a batch
+runs, the next one gathers; an idle lane starts at once. One greenlet alone writes to the connection.
+
+Guarantee: a message is acknowledged only after `Inbox.process` has settled it; on stop, what was begun is finished and
+acknowledged, what was not is given back. Limit: a connection lost in between redelivers settled messages, which the
+inbox absorbs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+from typing import Any
+
+import amqp
+import eventlet
+from eventlet.event import Event as Signal
+from nameko.extensions import Entrypoint
+
+from wangge.chassis import broker, metrics
+from wangge.chassis.delivery import Delivery
+from wangge.chassis.faults import classify
+from wangge.chassis.logging import get_logger
+from wangge.chassis.topology import Topology
+
+log = get_logger(__name__)
+
+#: Seconds the reader waits for the broker before it sends what is to be acknowledged.
+READ_SECONDS = 0.02
+
+#: Seconds a stopping consumer waits for what was begun.
+DRAIN_SECONDS = 25
+
+#: Seconds between probes of a database that is away.
+PROBE_SECONDS = 0.5
+
+
+class Lane:
+    """One queue: what was delivered and not begun, and what is to be acknowledged."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.channel: Any = None
+        self.generation = 0
+        self.waiting: deque[Delivery] = deque()
+        self.settled_tag = 0
+        self.acknowledged_tag = 0
+        self.in_flight = 0
+        self._arrived = Signal()
+
+    def opened(self, channel: Any) -> None:
+        """A new channel: what an older one delivered will be delivered again."""
+        self.channel = channel
+        self.generation += 1
+        self.waiting.clear()
+        self.settled_tag = self.acknowledged_tag = 0
+
+    def receive(self, message: amqp.Message) -> None:
+        """Called by the reader for each message."""
+        self.waiting.append(_delivery(message, self.generation))
+        if not self._arrived.ready():
+            self._arrived.send(None)
+
+    def take(self, most: int) -> list[Delivery]:
+        """Wait for messages, take up to `most`; a suspect is taken alone."""
+        while not self.waiting:
+            self._arrived = Signal()
+            self._arrived.wait()
+        batch = [self.waiting.popleft()]
+        while not batch[0].is_suspect and self.waiting and len(batch) < most and not self.waiting[0].is_suspect:
+            batch.append(self.waiting.popleft())
+        self.in_flight = len(batch)
+        return batch
+
+    def settled(self, batch: list[Delivery]) -> None:
+        """The batch is in the database: acknowledge it, unless its channel is gone."""
+        self.in_flight = 0
+        if batch[-1].generation == self.generation:
+            self.settled_tag = batch[-1].tag
+
+    def acknowledge(self) -> None:
+        """Called by the reader alone: acknowledge all that was settled."""
+        if self.channel is not None and self.settled_tag > self.acknowledged_tag:
+            self.channel.basic_ack(self.settled_tag, multiple=True)
+            self.acknowledged_tag = self.settled_tag
+
+
+class Consumer(Entrypoint):
+    """Feeds batches of one cell to the service method it decorates: `consume(self, batch)`.
+
+    The method must settle the whole batch or raise `Infrastructure`; then the same batch is given again once the
+    database answers.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._connection: Any = None
+        self._attempt = 0
+        self._stopping = False
+        self._reader: Any = None
+        self._lanes: list[Lane] = []
+        self.ticked_at = monotonic()
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        """Know the lanes of this process's cell."""
+        settings = self.container.app.settings
+        topology = Topology(settings.service, settings.cell, settings.lanes)
+        self._lanes = [Lane(queue) for queue in topology.queues]
+        self._dead = Lane(topology.dead)
+        self.container.app.consumer = self
+
+    def start(self) -> None:
+        """Read from the broker and work the lanes."""
+        self._reader = self.container.spawn_managed_thread(self._read, identifier="consumer")
+        for lane in [*self._lanes, self._dead]:
+            self.container.spawn_managed_thread(lambda lane=lane: self._work(lane), identifier=lane.queue)
+
+    def stop(self) -> None:
+        """Give back what was not begun, finish and acknowledge what was."""
+        self._stopping = True
+        with eventlet.Timeout(DRAIN_SECONDS + 5, False):
+            self._reader.wait()
+        metrics.CONSUMING.set(0)
+
+    def kill(self) -> None:
+        """The container dies: let go of the broker, it will deliver again."""
+        self._stopping = True
+        broker.drop(self._connection)
+
+    @property
+    def is_consuming(self) -> bool:
+        """Whether this process is connected and takes messages."""
+        return self._connection is not None and not self._stopping
+
+    # the reader: the only greenlet that touches the connection
+
+    def _read(self) -> None:
+        while not self._stopping:
+            try:
+                self._connect()
+                while not self._stopping:
+                    self._turn(READ_SECONDS)
+                self._drain()
+            except (OSError, amqp.AMQPError) as error:
+                log.warning("consuming interrupted", cause=str(classify(error)))
+                broker.drop(self._connection)
+                self._connection = None
+                metrics.CONSUMING.set(0)
+                self._attempt += 1
+                eventlet.sleep(broker.backoff(self._attempt))
+        broker.drop(self._connection)
+        self._connection = None
+
+    def _connect(self) -> None:
+        app = self.container.app
+        self._connection = broker.connect(app.settings.amqp_uris, self._attempt)
+        for lane in [*self._lanes, self._dead]:
+            channel = self._connection.channel()
+            channel.auto_decode = False
+            channel.basic_qos(0, 2 * app.settings.batch_size, False)
+            lane.opened(channel)
+            channel.basic_consume(lane.queue, callback=lane.receive)
+        self._attempt = 0
+        metrics.CONSUMING.set(1)
+        log.info("consuming", queues=[lane.queue for lane in self._lanes])
+
+    def _turn(self, seconds: float) -> None:
+        self.ticked_at = monotonic()
+        try:
+            self._connection.drain_events(timeout=seconds)
+        except TimeoutError:
+            self._connection.heartbeat_tick()
+        for lane in [*self._lanes, self._dead]:
+            lane.acknowledge()
+
+    def _drain(self) -> None:
+        lanes = [*self._lanes, self._dead]
+        for lane in lanes:
+            for tag in list(lane.channel.callbacks):
+                lane.channel.basic_cancel(tag)
+            lane.waiting.clear()
+        until = monotonic() + DRAIN_SECONDS
+        while any(lane.in_flight for lane in lanes) and monotonic() < until:
+            eventlet.sleep(0.01)
+        for lane in lanes:
+            lane.acknowledge()
+        # closing the channels gives back whatever was not begun
+        self._connection.close()
+        log.info("consumer drained")
+
+    # the lanes
+
+    def _work(self, lane: Lane) -> None:
+        while True:
+            batch = lane.take(self.container.app.settings.batch_size)
+            if self._stopping:
+                lane.in_flight = 0
+                return
+            run = self._quarantine if lane is self._dead else self._run
+            while not (is_settled := run(batch)) and not self._stopping:
+                self._await_database()
+            if is_settled:
+                lane.settled(batch)
+            else:
+                lane.in_flight = 0
+
+    def _run(self, batch: list[Delivery]) -> bool:
+        """Run the service method in a nameko worker; False when the database is away."""
+        outcome = Signal()
+
+        def finished(context: Any, result: Any, exc_info: Any) -> Any:
+            outcome.send(exc_info)
+            return result, None
+
+        self.container.spawn_worker(self, (batch,), {}, handle_result=finished)
+        failure = outcome.wait()
+        return failure is None or _waits(failure[1])
+
+    def _quarantine(self, batch: list[Delivery]) -> bool:
+        """Hold messages that were delivered too often; False when the database is away."""
+        try:
+            self.container.app.quarantine_dead(batch)
+        except Exception as error:
+            return _waits(error)
+        return True
+
+    def _await_database(self) -> None:
+        while not self._stopping:
+            eventlet.sleep(PROBE_SECONDS)
+            try:
+                self.container.app.database.ping()
+                return
+            except Exception as error:
+                log.info("database still away", cause=str(classify(error)))
+
+
+consume = Consumer.decorator
+
+
+def _waits(error: BaseException) -> bool:
+    """Log why a batch must wait; always False, since only an away database leaves a batch unsettled."""
+    log.warning("batch waits for the database", cause=str(classify(error)))
+    return False
+
+
+def _delivery(message: amqp.Message, generation: int) -> Delivery:
+    info = message.delivery_info
+    properties = message.properties
+    headers = properties.get("application_headers") or {}
+    body = message.body
+    return Delivery(
+        body=body.encode() if isinstance(body, str) else bytes(body),
+        exchange=info["exchange"],
+        routing_key=info["routing_key"],
+        message_id=str(properties.get("message_id") or ""),
+        login=str(properties.get("user_id") or ""),
+        redelivered=bool(info["redelivered"]),
+        delivery_count=int(headers.get("x-delivery-count", 0)),
+        headers=headers,
+        tag=info["delivery_tag"],
+        generation=generation,
+    )

@@ -1,0 +1,43 @@
+"""Tells a refusal, a temporary, a permanent and an infrastructure fault apart, in one function."""
+
+import socket
+
+import kombu.exceptions
+import redis.exceptions
+import requests
+from amqp.exceptions import AMQPError
+from sqlalchemy import exc as sa
+
+from wangge.chassis.errors import Fault, Infrastructure, Permanent, Refusal, Temporary
+
+#: PostgreSQL error classes and codes that a later try may get past.
+TEMPORARY_CODES = frozenset({"40001", "40P01", "55P03", "57014"})
+
+#: The server is going, gone, full or read-only: no message is to blame.
+INFRASTRUCTURE_PREFIXES = ("08", "53", "57P", "58", "25006", "F0", "XX")
+
+
+def classify(error: BaseException) -> Refusal | Fault:
+    """The place of any exception in the error tree; an exception that nobody foresaw is permanent (a bug)."""
+    if isinstance(error, Refusal | Fault):
+        return error
+    if isinstance(error, sa.DBAPIError):
+        return _classify_database(error)
+    if isinstance(error, sa.TimeoutError):
+        return Infrastructure(f"no database connection free: {error}")
+    if isinstance(error, redis.exceptions.RedisError | requests.RequestException | socket.timeout):
+        return Temporary(f"{type(error).__name__}: {error}")
+    if isinstance(error, AMQPError | kombu.exceptions.KombuError):
+        return Infrastructure(f"{type(error).__name__}: {error}")
+    return Permanent(f"bug.{type(error).__name__}", str(error))
+
+
+def _classify_database(error: sa.DBAPIError) -> Fault:
+    code = getattr(error.orig, "pgcode", None) or ""
+    text = f"{code} {error.orig}".strip()
+    if code in TEMPORARY_CODES:
+        return Temporary(text)
+    lost = error.connection_invalidated or (isinstance(error, sa.OperationalError | sa.InterfaceError) and not code)
+    if lost or code.startswith(INFRASTRUCTURE_PREFIXES):
+        return Infrastructure(text)
+    return Permanent(f"database.{code or type(error).__name__}", text)

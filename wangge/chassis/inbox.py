@@ -1,0 +1,200 @@
+"""Processes delivered messages exactly once in effect: batch in one transaction, else one by one.
+
+Guarantee: when `process` returns, every message of the batch is settled in the database (effects and inbox mark, or a
+held event, in one transaction each), so all of them may be acknowledged. `Infrastructure` is raised when the database
+is away: then nothing may be acknowledged and the same batch is to be given again.
+Limit: effects outside the database happen as often as a handler runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from wangge.chassis import metrics
+from wangge.chassis.database import Database
+from wangge.chassis.delivery import Delivery, read
+from wangge.chassis.errors import Infrastructure, Permanent, Refusal, Temporary
+from wangge.chassis.faults import classify
+from wangge.chassis.held import HeldEvents, caught, mark_source
+from wangge.chassis.logging import bound, get_logger
+from wangge.chassis.tables import held_event, inbox
+from wangge.chassis.transaction import Cause, Transaction
+from wangge.contracts.envelope import Event
+from wangge.contracts.events.registry import Registry
+
+log = get_logger(__name__)
+
+Handler = Callable[[Transaction, Event], None]
+Quarantined = Callable[[Transaction, Delivery, Permanent], None]
+Repeated = Callable[[Transaction, Event], None]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What a service does with each event type, with a message that cannot be processed, and with a repeated one."""
+
+    by_type: Mapping[str, Handler]
+    quarantined: Quarantined = lambda tx, delivery, fault: None
+    repeated: Repeated = lambda tx, event: None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A delivery that was read."""
+
+    delivery: Delivery
+    event: Event
+
+
+class Inbox:
+    """Takes batches of deliveries for one service."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        held: HeldEvents,
+        deadline: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._held = held
+        self._deadline = deadline
+
+    def process(self, deliveries: Sequence[Delivery], handlers: Handlers) -> None:
+        """Settle every delivery, in order. Raises `Infrastructure` only."""
+        messages = self._read(deliveries, handlers)
+        if len(messages) > 1:
+            try:
+                self._together(messages, handlers)
+                return
+            except BaseException as error:
+                fault = caught(error)
+                if isinstance(fault, Infrastructure):
+                    raise fault from error
+                log.info("batch runs one by one", size=len(messages), cause=str(fault))
+        for message in messages:
+            self._alone(message, handlers)
+
+    def _read(self, deliveries: Sequence[Delivery], handlers: Handlers) -> list[Message]:
+        messages = []
+        for delivery in deliveries:
+            try:
+                messages.append(Message(delivery, read(delivery, self._registry)))
+            except Permanent as fault:
+                self._settle(lambda tx, d=delivery, f=fault: self._quarantine(tx, d, None, f, handlers))
+        return messages
+
+    def _together(self, messages: Sequence[Message], handlers: Handlers) -> None:
+        first, *rest = messages
+        with self._database.begin() as tx, self._deadline():
+            unique = {_mark(message.event): message for message in messages}
+            fresh = self._mark_all(tx, list(unique.values()))
+            waiting = self._held.waiting_keys(tx, {message.event.partitionkey for message in messages})
+            seen: set[tuple[str, str]] = set()
+            for message in messages:
+                mark = _mark(message.event)
+                if mark in seen or mark not in fresh:
+                    self._repeat(tx, message, handlers)
+                elif message.event.partitionkey in waiting:
+                    self._unmark(tx, message.event)
+                    self._held.defer_behind(tx, message.delivery, message.event)
+                else:
+                    self._handle(tx, message.event, handlers)
+                seen.add(mark)
+        metrics.events(messages, "done")
+
+    def _alone(self, message: Message, handlers: Handlers) -> None:
+        event = message.event
+        with bound(message_id=event.id, correlation_id=event.correlationid):
+            try:
+                self._together([message], handlers)
+            except BaseException as error:
+                fault = caught(error)
+                if isinstance(fault, Infrastructure):
+                    raise fault from error
+                self._settle(lambda tx: self._failed(tx, message, fault, handlers))
+
+    def _failed(self, tx: Transaction, message: Message, fault: Any, handlers: Handlers) -> None:
+        event = message.event
+        if isinstance(fault, Refusal):
+            log.info("event refused", event_type=event.type, code=fault.code)
+            tx.execute(insert(inbox).values(**_mark_row(event), refused=fault.code).on_conflict_do_nothing())
+            metrics.events([message], "refused")
+        elif isinstance(fault, Temporary):
+            log.warning("event deferred", event_type=event.type, cause=str(fault))
+            self._held.defer(tx, message.delivery, event, fault)
+            metrics.events([message], "deferred")
+        else:
+            self._quarantine(tx, message.delivery, event, fault, handlers)
+
+    def _quarantine(
+        self, tx: Transaction, delivery: Delivery, event: Event | None, fault: Permanent, handlers: Handlers
+    ) -> None:
+        if self._held.quarantine(tx, delivery, event, fault):
+            handlers.quarantined(tx, delivery, fault)
+            metrics.quarantined(fault.code)
+            log.error("event quarantined", code=fault.code, detail=fault.message, message_id=delivery.key)
+
+    def _settle(self, act: Callable[[Transaction], None]) -> None:
+        """Run the transaction that settles a failed message; only an away database may stop it."""
+        try:
+            with self._database.begin() as tx:
+                act(tx)
+        except Exception as error:
+            fault = classify(error)
+            log.error("settling failed", cause=str(fault))
+            raise Infrastructure(f"a failed message could not be settled: {fault}") from error
+
+    def _handle(self, tx: Transaction, event: Event, handlers: Handlers) -> None:
+        handler = handlers.by_type.get(event.type)
+        if handler is None:
+            raise Permanent("unexpected_type", f"nothing here handles {event.type}")
+        tx.cause = Cause.of(event)
+        started = time.perf_counter()
+        handler(tx, event)
+        metrics.handled(event.type, time.perf_counter() - started)
+
+    def _repeat(self, tx: Transaction, message: Message, handlers: Handlers) -> None:
+        metrics.events([message], "repeated")
+        if not message.delivery.redelivered:
+            tx.cause = Cause.of(message.event)
+            handlers.repeated(tx, message.event)
+
+    def _mark_all(self, tx: Transaction, messages: Sequence[Message]) -> set[tuple[str, str]]:
+        """Mark the messages as processed; answers those that were not marked before and are not held."""
+        sources = [mark_source(message.event) for message in messages]
+        ids = [message.event.id for message in messages]
+        types = [message.event.type for message in messages]
+        given = func.unnest(sources, ids, types).table_valued("source", "event_id", "type")
+        held = select(held_event.c.id).where(
+            held_event.c.source == given.c.source, held_event.c.event_id == given.c.event_id
+        )
+        rows = tx.execute(
+            insert(inbox)
+            .from_select(
+                ["source", "event_id", "type"],
+                select(given.c.source, given.c.event_id, given.c.type).where(~held.exists()),
+            )
+            .on_conflict_do_nothing()
+            .returning(inbox.c.source, inbox.c.event_id)
+        )
+        return {(row.source, row.event_id) for row in rows}
+
+    def _unmark(self, tx: Transaction, event: Event) -> None:
+        tx.execute(inbox.delete().where(inbox.c.source == mark_source(event), inbox.c.event_id == event.id))
+
+
+def _mark(event: Event) -> tuple[str, str]:
+    return (mark_source(event), event.id)
+
+
+def _mark_row(event: Event) -> dict[str, str]:
+    return {"source": mark_source(event), "event_id": event.id, "type": event.type}

@@ -1,0 +1,206 @@
+"""Publishes recorded facts after commit: in order, confirmed, at least once.
+
+Guarantee: every outbox row is published and confirmed, however often the process or the broker dies; facts leave in
+the order of their rows, one process of the service at a time. A row counts as published only once the broker has
+confirmed it. Limit: a crash between confirm and mark publishes again, under the same event id (the inbox absorbs it).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import amqp
+from sqlalchemy import func, select, text, update
+
+from wangge.chassis import broker, metrics
+from wangge.chassis.database import Database
+from wangge.chassis.errors import Infrastructure
+from wangge.chassis.faults import classify
+from wangge.chassis.logging import get_logger
+from wangge.chassis.tables import outbox
+from wangge.contracts.envelope import CONTENT_TYPE
+
+log = get_logger(__name__)
+
+#: Rows of one publishing round.
+ROUND = 500
+
+#: Seconds to wait for the confirms of one round.
+CONFIRM_SECONDS = 10.0
+
+#: Any number: serialises the relays of one database.
+RELAY_LOCK = 7_203_002
+
+
+class Relay:
+    """Moves rows from the outbox to the broker. Not thread-safe: one owner calls `publish_pending`."""
+
+    def __init__(self, database: Database, uris: tuple[str, ...]) -> None:
+        self._database = database
+        self._uris = uris
+        self._login = broker.login_of(uris[0])
+        self._connection: Any = None
+        self._channel: Any = None
+        self._attempt = 0
+        self._tag = 0
+        self._unconfirmed: set[int] = set()
+        self._returned: set[str] = set()
+        self._refused = False
+        self.is_blocked = False
+
+    def publish_pending(self) -> int:
+        """Publish up to `ROUND` pending facts; answers how many. Raises `Infrastructure` when the broker is away."""
+        if not self._has_pending():
+            return 0
+        self._ensure_connected()
+        with self._database.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RELAY_LOCK})
+            pending = (
+                select(outbox.c.id, outbox.c.event_id, outbox.c.exchange, outbox.c.routing_key, outbox.c.partitionkey,
+                       outbox.c.type, outbox.c.body)
+                .where(outbox.c.published_at.is_(None))
+                .order_by(outbox.c.id)
+                .limit(ROUND)
+            )
+            rows = connection.execute(pending).all()
+            if rows:
+                self._publish(rows)
+                self._mark(connection, rows)
+        return len(rows)
+
+    def idle(self) -> None:
+        """Answer the broker's heartbeats while there is nothing to publish."""
+        if self._connection is None:
+            return
+        try:
+            self._drain(0.001)
+            self._connection.heartbeat_tick()
+        except Exception as error:
+            log.info("publishing connection lost while idle", cause=str(error))
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let go of the broker without waiting for it."""
+        broker.drop(self._connection)
+        self._connection = self._channel = None
+        self.is_blocked = False
+
+    def _has_pending(self) -> bool:
+        with self._database.connect() as connection:
+            pending = select(outbox.c.id).where(outbox.c.published_at.is_(None)).limit(1)
+            return connection.execute(pending).first() is not None
+
+    def _ensure_connected(self) -> None:
+        if self._connection is not None:
+            return
+        try:
+            self._connection = broker.connect(
+                self._uris, self._attempt, on_blocked=self._blocked, on_unblocked=self._unblocked
+            )
+            self._channel = self._connection.channel()
+            self._channel.confirm_select()
+            self._channel.events["basic_ack"].add(self._acked)
+            self._channel.events["basic_nack"].add(self._nacked)
+            self._channel.events["basic_return"].add(self._was_returned)
+        except (OSError, amqp.AMQPError) as error:
+            self._fail("connect", error)
+        self._attempt = 0
+        self._tag = 0
+
+    def _publish(self, rows: Any) -> None:
+        self._unconfirmed.clear()
+        self._returned.clear()
+        self._refused = False
+        try:
+            for row in rows:
+                self._tag += 1
+                self._unconfirmed.add(self._tag)
+                self._channel.basic_publish(self._message(row), row.exchange, row.routing_key, mandatory=True)
+            self._await_confirms()
+        except (OSError, amqp.AMQPError) as error:
+            self._fail("publish", error)
+
+    def _message(self, row: Any) -> amqp.Message:
+        return amqp.Message(
+            row.body.encode(),
+            content_type=CONTENT_TYPE,
+            delivery_mode=2,
+            message_id=row.event_id,
+            type=row.type,
+            app_id=self._login,
+            user_id=self._login,
+            application_headers={"partitionkey": row.partitionkey},
+        )
+
+    def _await_confirms(self) -> None:
+        until = time.monotonic() + CONFIRM_SECONDS
+        while self._unconfirmed and not self._refused:
+            left = until - time.monotonic()
+            if left <= 0:
+                self._fail("confirm", TimeoutError(f"{len(self._unconfirmed)} facts unconfirmed"))
+            self._drain(left)
+        if self._refused:
+            # a leader election may refuse everything on this channel for ever: start afresh
+            self._fail("nack", ConnectionError("the broker refused a fact"))
+
+    def _drain(self, seconds: float) -> None:
+        try:
+            self._connection.drain_events(timeout=seconds)
+        except TimeoutError:
+            return
+
+    def _mark(self, connection: Any, rows: Any) -> None:
+        ids = [row.id for row in rows]
+        unrouted = [row.id for row in rows if row.event_id in self._returned]
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id == func.any(ids))
+            .values(published_at=func.clock_timestamp(), is_unroutable=outbox.c.id == func.any(unrouted))
+        )
+        metrics.published(len(ids) - len(unrouted), len(unrouted))
+
+    def _fail(self, cause: str, error: Exception) -> None:
+        self.disconnect()
+        self._attempt += 1
+        metrics.PUBLISH_FAILED.labels(cause).inc()
+        fault = classify(error)
+        raise Infrastructure(f"{cause}: {fault}") from error
+
+    def _acked(self, tag: int, multiple: bool) -> None:
+        if multiple:
+            self._unconfirmed -= {waiting for waiting in self._unconfirmed if waiting <= tag}
+        else:
+            self._unconfirmed.discard(tag)
+
+    def _nacked(self, tag: int, multiple: bool) -> None:
+        self._refused = True
+
+    def _was_returned(self, exception: Any, exchange: str, routing_key: str, message: amqp.Message) -> None:
+        self._returned.add(message.properties["message_id"])
+
+    def _blocked(self, reason: str) -> None:
+        self.is_blocked = True
+        log.warning("broker blocks publishing", reason=reason)
+
+    def _unblocked(self) -> None:
+        self.is_blocked = False
+
+
+def run(relay: Relay, wait: Callable[[float], None], stopping: Callable[[], bool]) -> None:
+    """Publish whenever woken, and every second what a crash left; back off while the broker is away."""
+    attempt = 0
+    while not stopping():
+        try:
+            published = relay.publish_pending()
+            attempt = 0
+        except Exception as error:
+            log.warning("publishing failed", cause=str(classify(error)))
+            published = 0
+            wait(broker.backoff(attempt))
+            attempt += 1
+            continue
+        if published < ROUND:
+            relay.idle()
+            wait(1.0)

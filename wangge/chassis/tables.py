@@ -1,0 +1,110 @@
+"""The chassis's own tables, the same in every service's database.
+
+Row lifetime: `outbox` and `inbox` rows are kept for `KEPT_DAYS`, then purged in batches; nothing here is a record
+of the domain.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+#: Days that published outbox rows and processed-message marks are kept: longer than a held event may wait.
+KEPT_DAYS = 30
+
+metadata = MetaData()
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("exchange", Text, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("partitionkey", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("published_at", DateTime(timezone=True)),
+    Column("is_unroutable", Boolean, nullable=False, server_default=text("false")),
+    Index("outbox_pending", "id", postgresql_where=text("published_at IS NULL")),
+    Index("outbox_published", "published_at", postgresql_where=text("published_at IS NOT NULL")),
+)
+
+event_sequence = Table(
+    "event_sequence",
+    metadata,
+    Column("aggregate", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("refused", Text, comment="code of the refusal, where a rule said no"),
+    Column("processed_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("inbox_processed", "processed_at"),
+)
+
+held_event = Table(
+    "held_event",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("state", Text, nullable=False, comment="deferred | quarantined | done | dropped"),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("partitionkey", Text, nullable=False),
+    Column("origin", Text, nullable=False, comment="login that the broker vouches for"),
+    Column("exchange", Text, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("cause", Text, nullable=False, comment="code of the fault"),
+    Column("detail", Text, nullable=False),
+    Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("fingerprint", Text, nullable=False, comment="groups faults of one kind"),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("not_before", DateTime(timezone=True)),
+    Column("held_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("ended_by", Text),
+    Column("reason", Text),
+    Index("held_deferred", "partitionkey", "id", postgresql_where=text("state = 'deferred'")),
+    Index("held_state", "state", "id"),
+    Index("held_message", "source", "event_id"),
+)
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_digest", Text, nullable=False),
+    Column("status", Integer),
+    Column("body", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+)
+
+clock_position = Table(
+    "clock_position",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("stands_at", DateTime(timezone=True)),
+)

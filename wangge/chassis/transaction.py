@@ -1,0 +1,142 @@
+"""One transaction: state, the facts it tells and the mark of the processed message commit together.
+
+Guarantee: a recorded fact is published if, and only if, the transaction commits. Facts of one aggregate are numbered
+without gaps and leave in that order. Limit: what a handler does outside the database is not rolled back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Executable, insert
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from wangge.chassis.errors import Permanent
+from wangge.chassis.ids import new_id, traceparent
+from wangge.chassis.tables import event_sequence, outbox
+from wangge.contracts.areas import Area
+from wangge.contracts.envelope import Event
+from wangge.contracts.events.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a transaction happens: the correlation it belongs to, the message before it, who acts, the trace."""
+
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    actor: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, event: Event) -> Cause:
+        """The cause of whatever a handler of `event` records."""
+        return cls(event.correlationid or event.id, event.id, event.actor, event.traceparent)
+
+
+class Transaction:
+    """What an entrypoint works with: SQL, the rules' `now`, and `record` for the facts to tell."""
+
+    def __init__(
+        self, connection: Connection, now: datetime, service: str, registry: Registry, cause: Cause
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self.cause = cause
+        self._service = service
+        self._registry = registry
+        self._recorded: list[tuple[Event, str, str]] = []
+        self._after_commit: list[Callable[[], None]] = []
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run one SQLAlchemy Core statement."""
+        return self.connection.execute(statement, parameters)
+
+    def record(
+        self, type: str, data: Mapping[str, Any], *, routing_key: str | None = None, actor: str | None = None
+    ) -> Event:
+        """Tell the fact `type` with `data` (as its contract's schema dumps it) once this transaction commits.
+
+        Raises `Permanent` when the data does not fit the contract: a bug, found before anything is told.
+        """
+        contract = self._registry[type]
+        dumped = contract.loader.dump(data)
+        wrong = contract.loader.validate(dumped)
+        if wrong:
+            raise Permanent("contract.broken", f"{type}: {wrong}")
+        subject = str(dumped.get(contract.subject, ""))
+        area = dumped.get("area")
+        event = Event(
+            id=new_id(),
+            source=f"/wangge/{self._service}",
+            type=type,
+            subject=subject,
+            time=self.now,
+            data=dumped,
+            area=area,
+            partitionkey=str(dumped.get(contract.partition) or subject),
+            correlationid=self.cause.correlation_id,
+            causationid=self.cause.causation_id,
+            actor=actor or self.cause.actor,
+            traceparent=traceparent(self.cause.traceparent),
+            dataschema=contract.dataschema,
+        )
+        key = routing_key or (f"{contract.name}.{Area.parse(area).routing}" if area else contract.name)
+        self._recorded.append((event, contract.on_exchange, key))
+        return event
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do `act` once the commit has succeeded; it must be repairable by itself if a crash skips it."""
+        self._after_commit.append(act)
+
+    @property
+    def has_recorded(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self._recorded)
+
+    def flush(self) -> None:
+        """Number the recorded facts and write them to the outbox."""
+        if not self._recorded:
+            return
+        counts = Counter(_aggregate(event) for event, _, _ in self._recorded)
+        statement = upsert(event_sequence).values([{"aggregate": a, "last": counts[a]} for a in sorted(counts)])
+        statement = statement.on_conflict_do_update(
+            index_elements=["aggregate"], set_={"last": event_sequence.c.last + statement.excluded.last}
+        )
+        rows = self.execute(statement.returning(event_sequence.c.aggregate, event_sequence.c.last))
+        last = {row.aggregate: row.last - counts[row.aggregate] for row in rows}
+        outgoing = []
+        for event, exchange, key in self._recorded:
+            aggregate = _aggregate(event)
+            last[aggregate] += 1
+            outgoing.append(_outbox_row(event, last[aggregate], exchange, key))
+        self.execute(insert(outbox), outgoing)
+
+    def committed(self) -> None:
+        """Called by the database after the commit."""
+        for act in self._after_commit:
+            act()
+
+
+def _aggregate(event: Event) -> str:
+    return f"{event.type.partition('.')[0]}:{event.subject}"
+
+
+def _outbox_row(event: Event, sequence: int, exchange: str, routing_key: str) -> dict[str, Any]:
+    object.__setattr__(event, "sequence", sequence)
+    return {
+        "event_id": event.id,
+        "type": event.type,
+        "subject": event.subject,
+        "sequence": sequence,
+        "exchange": exchange,
+        "routing_key": routing_key,
+        "partitionkey": event.partitionkey,
+        "body": event.to_json().decode(),
+    }
