@@ -1,0 +1,62 @@
+# Wangge 网格. `make` or `make help` lists what can be done; nothing here touches a server that already runs.
+.DEFAULT_GOAL := help
+.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults lock clean
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+install: ## Make .venv from requirements.lock; get RabbitMQ, PostgreSQL and Redis from Debian where missing
+	@scripts/bootstrap
+
+run: install ## Start everything and show the demo site's cases going round; Ctrl-C stops it, the data stay
+	@$(BIN)/wangge run
+
+up: install ## Start the servers and services in the background
+	@$(BIN)/wangge up
+
+down: ## Stop what `make up` started; the data stay
+	@$(BIN)/wangge down
+
+demo: ## Apply the demo site to a running system and publish sample incidents
+	@$(BIN)/wangge demo
+
+check: install ## What every commit must pass: format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: install ## All tests; they start their own servers and stop them
+	$(PYTEST)
+
+test-unit: install ## The pure rules only: no server, seconds
+	$(PYTEST) tests/unit
+
+test-integration: install ## Each part on real PostgreSQL, RabbitMQ and Redis
+	$(PYTEST) tests/integration
+
+contracts: install ## Every event, seen from both sides
+	$(PYTEST) tests/contract
+
+scenarios: install ## Stories from the field through all services
+	$(PYTEST) tests/scenarios
+
+faults: install ## kill -9, broker loss, duplicates: nothing may be lost
+	$(PYTEST) tests/faults
+
+lock: install ## Resolve requirements*.in anew into requirements.lock (needs the network)
+	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	.venv/lock/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --upgrade requirements-dev.in --output-file requirements.lock
+
+clean: ## Stop the system and remove its data, the environment and all caches
+	@if [ -x $(BIN)/wangge ]; then $(BIN)/wangge down --erase; fi
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
