@@ -30,28 +30,29 @@ class Ports:
     """The ports of one system, by name ("redis", "intake-http"), kept in a file between runs."""
 
     def __init__(self, path: Path, preferred: Mapping[str, int]) -> None:
-        self._path = path
+        self.path = path
         self._preferred = preferred
         self._lock = threading.Lock()  # the three servers start at the same time
-        self._chosen: dict[str, int] = read_json(path) or {}
 
     def of(self, name: str) -> int:
         """The port of this part, chosen now if it has none yet."""
         with self._lock:
-            return self._chosen.get(name) or self._choose(name)
+            return self._chosen().get(name) or self._choose(name)
 
     def claim(self, name: str) -> int:
         """The port on which this part, not running yet, can listen now: its last one where that is free."""
         with self._lock:
-            last = self._chosen.get(name)
+            last = self._chosen().get(name)
             return last if last and is_free(last) else self._choose(name)
 
+    def _chosen(self) -> dict[str, int]:
+        return read_json(self.path) or {}  # read each time: another command may have chosen meanwhile
+
     def _choose(self, name: str) -> int:
-        candidates = (self._preferred.get(name), *random.sample(RANGE, TRIES))
-        taken = set(self._chosen.values())
-        for port in candidates:
+        chosen = self._chosen()
+        taken = {port for part, port in chosen.items() if part != name}
+        for port in (self._preferred.get(name), *random.sample(RANGE, TRIES)):
             if port and port not in taken and is_free(port):
-                self._chosen[name] = port
-                write_json(self._path, self._chosen)
+                write_json(self.path, chosen | {name: port})
                 return port
         raise CommandFailed(f"No free port was found for {name} among {TRIES} tried in {RANGE}.")

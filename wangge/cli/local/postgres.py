@@ -102,7 +102,7 @@ class Postgres(Server):
 
     @property
     def _data(self) -> Path:
-        return self.home / "data"
+        return self.home.resolve() / "data"
 
     def _lay_home(self) -> None:
         """Make the data's home one that the server's user can enter and owns."""
@@ -112,6 +112,7 @@ class Postgres(Server):
             digest = hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
             elsewhere = DATA_ELSEWHERE / digest
             elsewhere.mkdir(parents=True, exist_ok=True)
+            DATA_ELSEWHERE.chmod(0o711)
             self.home.rmdir()
             self.home.symlink_to(elsewhere)
         self.home.resolve().chmod(0o700)

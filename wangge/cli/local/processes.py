@@ -36,10 +36,18 @@ def birth_of(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, *fields = stat.rpartition(")")[2].split()  # the command's name before it may hold anything
-    if state in ("Z", "X"):
+    if state in ("Z", "X") and not _has_threads_left(pid):
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{boot}/{fields[18]}"
+
+
+def _has_threads_left(pid: int) -> bool:
+    """Tell whether an ended process still has threads that end, and so still holds its ports."""
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def children_of(pid: int) -> list[int]:

@@ -89,7 +89,13 @@ class LocalSystem:
         (self.directory / FILE).unlink(missing_ok=True)
 
     def erase(self) -> None:
-        """Stop everything and remove the directory with all data."""
+        """Stop everything and remove the directory with all data.
+
+        Raises:
+            CommandFailed: the directory is not a system's, so nothing was removed.
+        """
+        if not self.ports.path.exists():
+            raise CommandFailed(f"{self.directory} holds no system; nothing was removed.")
         self.stop()
         self.postgres.erase()
         shutil.rmtree(self.directory)
