@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from wangge.cli import running
+from wangge.cli import clock, held, publish, running, site, token
 from wangge.cli.errors import CommandFailed
 
 app = typer.Typer(
@@ -17,6 +17,12 @@ app = typer.Typer(
 # One line a module, in the order of `wangge --help`. Each module holds `commands`, a Typer of its own:
 # with a name they form a group (`wangge clock set`), without one they stand beside the others (`wangge up`).
 app.add_typer(running.commands)
+app.add_typer(site.commands, name="site")
+app.add_typer(token.commands)
+app.add_typer(publish.commands)
+app.add_typer(publish.publisher_commands, name="publisher")
+app.add_typer(clock.commands, name="clock")
+app.add_typer(held.commands, name="held")
 
 
 def main() -> None:

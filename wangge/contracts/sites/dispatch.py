@@ -74,21 +74,29 @@ class DispatchPart(SitePart):
         codes = {category["code"] for category in data["categories"]}
         mistakes.unknown("category", data["default_category"], codes, "default_category")
         for i, category in enumerate(data["categories"]):
-            if category["lead"] in category["assist"]:
-                mistakes.add(f"{category['lead']} leads and assists", "categories", i, "assist")
-            if category["pool"] and not category["units_allowed"]:
-                mistakes.add("a pool that nobody may claim from", "categories", i, "units_allowed")
+            self._check_category(category, mistakes, i)
         for code in data["grid_leads"]:
             if not code.startswith(data["area"]):
                 mistakes.add(f"{code} does not belong to the community {data['area']}", "grid_leads", code)
         for level in LEVELS:
             if level not in data["ladder"]:
                 mistakes.add(f"no role for {level}", "ladder", level)
+        self._check_calendar(data["calendar"], mistakes)
+
+    @staticmethod
+    def _check_category(category: Mapping[str, Any], mistakes: Mistakes, i: int) -> None:
+        if category["lead"] in category["assist"]:
+            mistakes.add(f"{category['lead']} leads and assists", "categories", i, "assist")
+        if category["pool"] and not category["units_allowed"]:
+            mistakes.add("a pool that nobody may claim from", "categories", i, "units_allowed")
+
+    @staticmethod
+    def _check_calendar(calendar: Mapping[str, Any], mistakes: Mistakes) -> None:
         end = ""
-        for i, (begins, ends) in enumerate(data["calendar"]["slots"]):
+        for i, (begins, ends) in enumerate(calendar["slots"]):
             if not end <= begins < ends:
                 mistakes.add("slots must follow one another", "calendar", "slots", i)
             end = ends
-        for i, day in enumerate(data["calendar"]["work"]):
-            if day in data["calendar"]["off"]:
+        for i, day in enumerate(calendar["work"]):
+            if day in calendar["off"]:
                 mistakes.add(f"{day} is both off and work", "calendar", "work", i)

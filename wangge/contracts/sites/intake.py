@@ -159,20 +159,28 @@ class IntakePart(SitePart):
         grids = {row["area"] for row in data["grids"]}
         codes = {category["code"] for category in data["categories"]}
         for i, unit in enumerate(data["units"]):
-            mistakes.unknown("unit", unit["parent"], units - {unit["unit_id"]}, "units", i, "parent")
-            for j, code in enumerate(unit["duties"]):
-                mistakes.unknown("category", code, codes, "units", i, "duties", j)
+            self._check_unit(unit, units, codes, mistakes, i)
         for i, row in enumerate(data["grids"]):
             self._check_grid(row, data["area"], grids, mistakes, i)
         for i, person in enumerate(data["people"]):
             self._check_person(person, data["area"], units, grids, mistakes, i)
         for i, publisher in enumerate(data["publishers"]):
-            for j, area in enumerate(publisher["areas"]):
-                if not (area.startswith(data["area"]) or data["area"].startswith(area)):
-                    mistakes.add(
-                        f"{area} is not of the community {data['area']}", "publishers", i, "areas", j
-                    )
+            self._check_publisher(publisher, data["area"], mistakes, i)
         mistakes.unknown("category", data["default_category"], codes, "default_category")
+
+    @staticmethod
+    def _check_unit(
+        unit: Mapping[str, Any], units: set[str], codes: set[str], mistakes: Mistakes, i: int
+    ) -> None:
+        mistakes.unknown("unit", unit["parent"], units - {unit["unit_id"]}, "units", i, "parent")
+        for j, code in enumerate(unit["duties"]):
+            mistakes.unknown("category", code, codes, "units", i, "duties", j)
+
+    @staticmethod
+    def _check_publisher(publisher: Mapping[str, Any], home: str, mistakes: Mistakes, i: int) -> None:
+        for j, area in enumerate(publisher["areas"]):
+            if not (area.startswith(home) or home.startswith(area)):
+                mistakes.add(f"{area} is not of the community {home}", "publishers", i, "areas", j)
 
     @staticmethod
     def _check_grid(row: Mapping[str, Any], home: str, grids: set[str], mistakes: Mistakes, i: int) -> None:

@@ -16,7 +16,7 @@ RECIPIENT = rf"^(lead|assist|reporters|helpers|publisher|role:({'|'.join(ROLES)}
 
 
 def compiles(source: str) -> None:
-    """marshmallow's question whether a template is one."""
+    """Marshmallow's question whether a template is one."""
     try:
         used(source)
     except ValueError as wrong:
