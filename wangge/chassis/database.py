@@ -21,7 +21,7 @@ from wangge.chassis.clock import Clock
 from wangge.chassis.logging import get_logger
 from wangge.chassis.settings import Settings
 from wangge.chassis.transaction import Cause, Transaction
-from wangge.contracts.events.registry import Registry
+from wangge.contracts.registry import Registry
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from wangge.chassis.errors import FieldError, Permanent
 from wangge.contracts.envelope import MAX_BODY_BYTES, Event
-from wangge.contracts.events.registry import Registry
+from wangge.contracts.registry import Registry
 
 #: A message delivered this often without being settled runs alone: it may be what killed the process.
 SUSPECT_DELIVERIES = 2

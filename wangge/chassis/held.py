@@ -25,7 +25,7 @@ from wangge.chassis.logging import bound, get_logger
 from wangge.chassis.tables import held_event, inbox
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.envelope import Event
-from wangge.contracts.events.registry import Registry
+from wangge.contracts.registry import Registry
 
 log = get_logger(__name__)
 

@@ -27,7 +27,7 @@ from wangge.chassis.logging import bound, get_logger
 from wangge.chassis.tables import held_event, inbox
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.envelope import Event
-from wangge.contracts.events.registry import Registry
+from wangge.contracts.registry import Registry
 
 log = get_logger(__name__)
 
@@ -173,7 +173,7 @@ class Inbox:
         sources = [mark_source(message.event) for message in messages]
         ids = [message.event.id for message in messages]
         types = [message.event.type for message in messages]
-        given = func.unnest(sources, ids, types).table_valued("source", "event_id", "type")
+        given = func.unnest(sources, ids, types).table_valued("source", "event_id", "type").render_derived()
         held = select(held_event.c.id).where(
             held_event.c.source == given.c.source, held_event.c.event_id == given.c.event_id
         )

@@ -52,7 +52,7 @@ class Settings:
             http_host=env.str("HTTP_HOST", "127.0.0.1"),
             http_port=port,
             health_port=env.int("HEALTH_PORT", port + 100),
-            keys_dir=env.path("KEYS_DIR", ".wangge/keys"),
+            keys_dir=env.path("KEYS_DIR", Path(".wangge/keys")),
             cell=env.str("CELL", "home"),
             areas=tuple(env.list("AREAS", [])),
             lanes=env.int("LANES", 4),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from amqp import Channel
 
 from wangge.contracts.areas import Area
-from wangge.contracts.events.registry import Registry
+from wangge.contracts.registry import Registry
 
 #: Deliveries after which a message counts as what kills the process, and goes to `<service>.dead`.
 DELIVERY_LIMIT = 20

@@ -20,7 +20,7 @@ from wangge.chassis.ids import new_id, traceparent
 from wangge.chassis.tables import event_sequence, outbox
 from wangge.contracts.areas import Area
 from wangge.contracts.envelope import Event
-from wangge.contracts.events.registry import Registry
+from wangge.contracts.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

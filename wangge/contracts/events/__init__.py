@@ -1,7 +1,7 @@
 """The published language: every event type, its owner, its data, and who listens."""
 
 from wangge.contracts.events import dispatch, external, intake, notify, points
-from wangge.contracts.events.registry import EventType, Registry
+from wangge.contracts.registry import EventType, Registry
 
 REGISTRY = Registry(
     [*external.EVENTS, *intake.EVENTS, *dispatch.EVENTS, *points.EVENTS, *notify.EVENTS],

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from wangge.contracts.events.registry import EventType
+from wangge.contracts.registry import EventType
 from wangge.contracts.fields import (
     CASE_NO,
     PERSON_ID,

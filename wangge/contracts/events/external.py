@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from wangge.contracts.events.registry import EventType
+from wangge.contracts.registry import EventType
 from wangge.contracts.fields import (
     CHANNELS,
     REPORT_CODE,
@@ -15,7 +15,7 @@ from wangge.contracts.fields import (
     instant,
     matching,
     one_of,
-    text,
+    text as string,
 )
 
 
@@ -25,27 +25,27 @@ class IncidentReported(Contract):
     Idempotent by (publisher, message id) and by (publisher, external_no).
     """
 
-    text = text(4000, required=True, metadata={"description": "what happened, in the reporter's words"})
+    text = string(4000, required=True, metadata={"description": "what happened, in the reporter's words"})
     occurred_at = instant(required=True)
     channel = one_of(*CHANNELS, required=True)
-    title = text(120)
-    category = text(16, metadata={"description": "category code of the site pack"})
+    title = string(120)
+    category = string(16, metadata={"description": "category code of the site pack"})
     urgency = one_of(*URGENCIES, load_default="none")
     area = AreaField()
     location = fields.Nested(Location)
-    external_no = text(64, metadata={"description": "the sender's own number, for example a 12345 order"})
-    reporter_ref = text(80, metadata={"description": "the sender's opaque reference to the person who reported"})
+    external_no = string(64, metadata={"description": "the sender's own number, for example a 12345 order"})
+    reporter_ref = string(80, metadata={"description": "the sender's opaque reference to the person who reported"})
     evidence = fields.List(fields.Nested(Evidence), load_default=list)
 
 
 class ReceiptIssued(Contract):
     """The answer to one message of a publisher; routing key = the publisher's login."""
 
-    publisher = text(64, required=True)
-    message_id = text(128, required=True)
+    publisher = string(64, required=True)
+    message_id = string(128, required=True)
     outcome = one_of("accepted", "duplicate", "merged", "rejected", "quarantined", required=True)
     report_code = matching(REPORT_CODE)
-    of = text(128, metadata={"description": "the report that this one repeats or joins"})
+    of = string(128, metadata={"description": "the report that this one repeats or joins"})
     errors = fields.List(fields.Nested(WrongField))
 
 

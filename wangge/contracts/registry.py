@@ -10,6 +10,8 @@ from marshmallow import Schema
 
 from wangge.contracts.fields import Contract
 
+Shape = type[Contract]
+
 BASE_URI = "https://wangge.example/schemas"
 
 
@@ -23,7 +25,7 @@ class EventType:
 
     type: str
     owner: str
-    schema: type[Contract]
+    schema: Shape
     subject: str
     partition: str = ""
     exchange: str = ""

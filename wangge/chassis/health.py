@@ -1,0 +1,176 @@
+"""Tells on a port of its own whether the process lives, is ready and how it fares; moves the clock where allowed.
+
+`/health/live` checks no dependency: it answers as long as the process turns. `/health/ready` does. Both work while all
+workers are busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+import eventlet
+import orjson
+from eventlet import wsgi
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from sqlalchemy import func, select
+from werkzeug.wrappers import Request, Response
+
+from wangge.chassis import metrics
+from wangge.chassis.clock import movable
+from wangge.chassis.database import is_at_head
+from wangge.chassis.errors import Refusal, invalid
+from wangge.chassis.faults import classify
+from wangge.chassis.http import parse_json, problem_of
+from wangge.chassis.tables import held_event, outbox
+
+#: Seconds without a turn after which the consumer counts as stuck.
+STUCK_SECONDS = 30.0
+
+#: Seconds within which a dependency must answer to count as there.
+CHECK_SECONDS = 2.0
+
+
+class HealthServer:
+    """A small web server beside the service."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._listener: Any = None
+        self._thread: Any = None
+        self._at_head = False
+
+    def start(self) -> None:
+        """Listen."""
+        settings = self._app.settings
+        self._listener = eventlet.listen((settings.http_host, settings.health_port))
+        self._thread = eventlet.spawn(wsgi.server, self._listener, self._answer, log_output=False)
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._thread.kill()
+        self._listener.close()
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        try:
+            response = self._route(request)
+        except Refusal as refusal:
+            document = problem_of(refusal, request.headers.get("Accept-Language"))
+            response = _json(document, refusal.status)
+        except Exception as error:
+            response = _json({"error": str(classify(error))}, 500)
+        return response(environ, start_response)
+
+    def _route(self, request: Request) -> Response:
+        match (request.method, request.path):
+            case ("GET", "/health/live"):
+                return self._live()
+            case ("GET", "/health/ready"):
+                return self._ready()
+            case ("GET", "/metrics"):
+                return self._metrics()
+            case ("GET", "/clock"):
+                return self._clock()
+            case ("PUT", "/clock"):
+                self._move_clock(request)
+                return self._clock()
+            case _:
+                return _json({"error": "not found"}, 404)
+
+    def _live(self) -> Response:
+        consumer = self._app.consumer
+        still = monotonic() - consumer.ticked_at if consumer and consumer.is_consuming else 0.0
+        return _json({"alive": still < STUCK_SECONDS, "consumer_still_seconds": round(still, 1)}, _status(still < STUCK_SECONDS))
+
+    def _ready(self) -> Response:
+        checks = {
+            "database": self._check(self._app.database.ping),
+            "schema": self._check(self._schema),
+            "broker": "ok" if self._app.consumer and self._app.consumer.is_consuming else "not consuming",
+            "redis": self._check(self._app.redis.ping),
+            "draining": "no" if not self._app.is_draining else "yes",
+        }
+        # Redis holds only what can be rebuilt: without it the service still does its work
+        ready = all(checks[name] == "ok" for name in ("database", "schema", "broker")) and not self._app.is_draining
+        return _json({"service": self._app.settings.service, "ready": ready, "checks": checks}, _status(ready))
+
+    def _check(self, act: Callable[[], object]) -> str:
+        try:
+            with eventlet.Timeout(CHECK_SECONDS):
+                act()
+        except eventlet.Timeout:
+            return "no answer"
+        except Exception as error:
+            return str(classify(error)).strip().split("\n")[0]
+        return "ok"
+
+    def _schema(self) -> None:
+        if not self._at_head:
+            self._at_head = is_at_head(self._app.database.engine, self._app.migrations)
+        if not self._at_head:
+            raise RuntimeError("migrations are missing")
+
+    def _metrics(self) -> Response:
+        with self._app.database.connect() as connection:
+            pending, age = connection.execute(
+                select(
+                    func.count(), func.coalesce(func.extract("epoch", func.now() - func.min(outbox.c.created_at)), 0)
+                ).where(outbox.c.published_at.is_(None))
+            ).one()
+            held = connection.execute(
+                select(held_event.c.state, func.count())
+                .where(held_event.c.state.in_(["deferred", "quarantined"]))
+                .group_by(held_event.c.state)
+            ).all()
+        metrics.OUTBOX_PENDING.set(pending)
+        metrics.OUTBOX_AGE.set(float(age))
+        counts = dict.fromkeys(("deferred", "quarantined"), 0) | {row.state: row.count for row in held}
+        for state, count in counts.items():
+            metrics.HELD.labels(state).set(count)
+        return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+    def _clock(self) -> Response:
+        clock = self._app.clock
+        stands_at = getattr(clock, "stands_at", None)
+        return _json(
+            {
+                "now": clock.now(),
+                "movable": self._app.settings.movable_clock,
+                "stands_at": stands_at,
+            }
+        )
+
+    def _move_clock(self, request: Request) -> None:
+        clock = movable(self._app.clock)
+        wish = parse_json(request.get_data())
+        match wish:
+            case {"set": str(at)}:
+                clock.set(_instant(at))
+            case {"advance": int() | float() as seconds} if seconds >= 0:
+                clock.advance(timedelta(seconds=seconds))
+            case {"release": True}:
+                clock.release()
+            case _:
+                raise invalid([{"field": "body", "message": "set: instant, advance: seconds, or release: true"}])
+        self._app.save_clock()
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise invalid([{"field": "set", "message": str(wrong)}]) from wrong
+    if at.tzinfo is None:
+        raise invalid([{"field": "set", "message": "the instant needs an offset, for example +08:00"}])
+    return at
+
+
+def _status(good: bool) -> int:
+    return 200 if good else 503
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(document, option=orjson.OPT_UTC_Z), status, content_type="application/json")

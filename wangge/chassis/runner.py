@@ -1,0 +1,121 @@
+"""Runs one service as a process: migrate, declare, serve, drain on SIGTERM.
+
+`python -m services.<name>` serves; `python -m services.<name> migrate` only prepares database and broker, so that an
+operator can prepare all services before the first of them tells anything.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import amqp
+import eventlet
+import nameko
+from eventlet.event import Event as Signal
+from nameko.containers import ServiceContainer
+
+from wangge.chassis import broker, logging
+from wangge.chassis.app import App
+from wangge.chassis.errors import Infrastructure
+from wangge.chassis.faults import classify
+from wangge.chassis.held import HandlerTimeout
+from wangge.chassis.service import Service, handlers_of
+from wangge.chassis.settings import Settings
+from wangge.contracts.registry import Registry
+
+log = logging.get_logger(__name__)
+
+#: Seconds a starting process waits for its database and broker.
+START_SECONDS = 60
+
+
+class Container(ServiceContainer):  # type: ignore[misc]
+    """nameko's container, with the process's app for its extensions."""
+
+    def __init__(self, service_cls: type[Service], app: App) -> None:
+        self.app = app
+        super().__init__(service_cls)
+
+
+def build(service_cls: type[Service], settings: Settings, registry: Registry) -> App:
+    """The app of a service class, its handlers bound, nothing opened yet."""
+    package = import_module(service_cls.__module__.rpartition(".")[0])
+    migrations = {"alembic_version": Path(str(package.__file__)).parent / "migrations"}
+    app = App(
+        settings,
+        registry,
+        migrations,
+        lambda: eventlet.Timeout(settings.handler_seconds, HandlerTimeout()),
+    )
+    service = service_cls()
+    service.app = app
+    app.handlers = handlers_of(service)
+    app.service = service
+    return app
+
+
+def main(service_cls: type[Service], registry: Registry) -> None:
+    """The process. Exits 0 after a drained stop, 1 when it cannot start."""
+    settings = Settings.from_environment(service_cls.name)
+    logging.configure(settings.service, settings.log_level)
+    app = build(service_cls, settings, registry)
+    try:
+        _prepare(app)
+    except Infrastructure as away:
+        log.error("cannot start", cause=str(away))
+        sys.exit(1)
+    if sys.argv[1:] == ["migrate"]:
+        log.info("prepared", service=settings.service)
+        return
+    _serve(service_cls, app)
+
+
+def _prepare(app: App) -> None:
+    """Migrate and declare, waiting for database and broker where they are just coming up."""
+    until = time.monotonic() + START_SECONDS
+    for attempt, step in enumerate([app.migrate, app.declare]):
+        while True:
+            try:
+                step()
+                break
+            except (OSError, amqp.AMQPError, Exception) as error:
+                fault = classify(error)
+                if not isinstance(fault, Infrastructure) and not isinstance(error, OSError):
+                    raise
+                if time.monotonic() > until:
+                    raise Infrastructure(str(fault)) from error
+                log.info("waiting to start", cause=str(fault))
+                eventlet.sleep(broker.backoff(attempt))
+
+
+def _serve(service_cls: type[Service], app: App) -> None:
+    with nameko.config.patch({"max_workers": app.settings.workers}):
+        container = Container(service_cls, app)
+        container.start()
+        stop = Signal()
+        _on_signals(stop, app)
+        eventlet.spawn(container.wait).link(lambda thread: None if stop.ready() else stop.send("died"))
+        log.info("serving", http=app.settings.http_port, health=app.settings.health_port, cell=app.settings.cell)
+        why = stop.wait()
+        if why == "died":
+            log.error("service died")
+            sys.exit(1)
+        app.is_draining = True
+        container.stop()
+        log.info("stopped", cause=why)
+
+
+def _on_signals(stop: Any, app: App) -> None:
+    def ask_to_stop(number: int, frame: Any) -> None:
+        if app.is_draining:
+            sys.exit(1)
+        app.is_draining = True
+        eventlet.spawn_n(lambda: None if stop.ready() else stop.send(signal.Signals(number).name))
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)

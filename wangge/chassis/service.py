@@ -1,0 +1,224 @@
+"""The base of every service class, and the decorators with which nouns open their doors.
+
+`@on(type)` handles an event, `@every(seconds)` sweeps, `@route` (wangge.chassis.http) answers HTTP. A service assembles
+its nouns: `class Dispatch(CaseEntrypoints, Service): name = "dispatch"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import eventlet
+from eventlet.event import Event as Signal
+from nameko.extensions import DependencyProvider, Entrypoint
+
+from wangge.chassis import relay
+from wangge.chassis.app import App
+from wangge.chassis.consumer import consume
+from wangge.chassis.delivery import Delivery
+from wangge.chassis.errors import Infrastructure, Permanent
+from wangge.chassis.faults import classify
+from wangge.chassis.health import HealthServer
+from wangge.chassis.held_entrypoints import HeldEntrypoints
+from wangge.chassis.inbox import Handlers
+from wangge.chassis.logging import get_logger
+from wangge.chassis.openapi_entrypoints import OpenApiEntrypoints
+from wangge.chassis.relay import Relay
+from wangge.chassis.transaction import Transaction
+from wangge.contracts.envelope import Event
+
+log = get_logger(__name__)
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+#: Seconds between looks for held events that are due.
+HELD_SECONDS = 0.5
+
+#: Seconds between purges of what is past its keeping time.
+PURGE_SECONDS = 3600.0
+
+
+def on(event_type: str) -> Callable[[Method], Method]:
+    """Make a service method `(self, tx, event)` handle events of `event_type` (`case.closed.v1`).
+
+    It runs in the transaction that marks the message as processed; it may run more often than it takes effect, so
+    anything outside the database must bear repetition.
+    """
+
+    def decorate(method: Method) -> Method:
+        method.__wangge_event__ = event_type  # type: ignore[attr-defined]
+        return method
+
+    return decorate
+
+
+class Waker:
+    """Lets a loop sleep until it is woken or time is up."""
+
+    def __init__(self) -> None:
+        self._signal = Signal()
+
+    def wake(self) -> None:
+        """End the present or the next sleep."""
+        if not self._signal.ready():
+            self._signal.send(None)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until woken, at most `seconds`."""
+        with eventlet.Timeout(seconds, False):
+            self._signal.wait()
+        if self._signal.ready():
+            self._signal = Signal()
+
+
+class Every(Entrypoint):  # type: ignore[misc]
+    """Runs a method `(self, tx) -> int` every `seconds`, and at once while it answers that it did something.
+
+    The method works a bounded portion and answers its size; a fault is logged and the next turn tries again.
+    A moved clock makes it look at once.
+    """
+
+    def __init__(self, seconds: float, **kwargs: Any) -> None:
+        self.seconds = seconds
+        self._stopping = False
+        self._waker = Waker()
+        self._thread: Any = None
+        super().__init__(**kwargs)
+
+    def start(self) -> None:
+        """Begin sweeping."""
+        self.container.app.clock_moved.append(self._waker.wake)
+        self._thread = self.container.spawn_managed_thread(self._run, identifier=f"every:{self.method_name}")
+
+    def stop(self) -> None:
+        """Finish the present turn and stop."""
+        self._stopping = True
+        self._waker.wake()
+        self._thread.wait()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if not self._turn():
+                self._waker.sleep(self.seconds)
+
+    def _turn(self) -> int:
+        outcome = Signal()
+
+        def finished(context: Any, result: Any, exc_info: Any) -> Any:
+            outcome.send((result, exc_info))
+            return result, None
+
+        self.container.spawn_worker(self, (), {}, handle_result=finished)
+        result, failure = outcome.wait()
+        if failure:
+            log.warning("sweep failed", sweep=self.method_name, cause=str(classify(failure[1])))
+            return 0
+        return int(result or 0)
+
+
+def every(seconds: float) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Make a service method `(self, tx) -> int` a sweep; see `Every`."""
+
+    def decorate(method: Callable[..., int]) -> Callable[..., int]:
+        def swept(self: Any) -> int:
+            with self.app.database.begin() as tx:
+                return method(self, tx)
+
+        swept.__name__ = method.__name__
+        swept.__doc__ = method.__doc__
+        entry: Callable[..., int] = Every.decorator(seconds)(swept)
+        return entry
+
+    return decorate
+
+
+class AppProvider(DependencyProvider):  # type: ignore[misc]
+    """Hands the process's `App` to the service, and runs what belongs to the process: relay, held events, health."""
+
+    def start(self) -> None:
+        """Start the loops of this process."""
+        app: App = self.container.app
+        self._stopping = False
+        self._relay_waker = Waker()
+        app.relay = Relay(app.database, app.settings.amqp_uris)
+        app.database.on_recorded(self._relay_waker.wake)
+        self._health = HealthServer(app)
+        self._health.start()
+        self._relay_thread = eventlet.spawn(
+            relay.run, app.relay, self._relay_waker.sleep, lambda: self._stopping
+        )
+        self._held_thread = eventlet.spawn(self._work_held, app)
+
+    def stop(self) -> None:
+        """Publish what the last handlers recorded, then stop."""
+        self._stopping = True
+        self._held_thread.kill()
+        self._relay_waker.wake()
+        with eventlet.Timeout(10, False):
+            self._relay_thread.wait()
+        self._publish_rest()
+        self._health.stop()
+        self.container.app.close()
+
+    def get_dependency(self, worker_ctx: Any) -> App:
+        """The process's app."""
+        app: App = self.container.app
+        return app
+
+    def _publish_rest(self) -> None:
+        app: App = self.container.app
+        try:
+            while app.relay.publish_pending():
+                pass
+        except Exception as error:
+            log.warning("facts are left for the next start", cause=str(classify(error)))
+        app.relay.disconnect()
+
+    def _work_held(self, app: App) -> None:
+        while not self._stopping:
+            try:
+                worked = app.held.work(app.handlers)
+            except Infrastructure as away:
+                log.info("held events wait", cause=str(away))
+                worked = 0
+            except Exception as error:
+                log.error("held events could not be worked", cause=str(classify(error)))
+                worked = 0
+            if not worked:
+                eventlet.sleep(HELD_SECONDS)
+
+
+class Service(HeldEntrypoints, OpenApiEntrypoints):
+    """What every service is: an app, a consumer of its inbox, an operator's door to held events, its own API page."""
+
+    name: str
+    app: Any = AppProvider()
+
+    @consume
+    def consume_batch(self, batch: list[Delivery]) -> None:
+        """Settle a batch from one lane."""
+        self.app.inbox.process(batch, self.app.handlers)
+
+    @every(PURGE_SECONDS)
+    def purge(self, tx: Transaction) -> int:
+        """Remove a portion of what is past its keeping time."""
+        return self.app.purge(tx)
+
+    def quarantined(self, tx: Transaction, delivery: Delivery, fault: Permanent) -> None:
+        """Called when a message is put into quarantine; a service may answer its sender."""
+
+    def repeated(self, tx: Transaction, event: Event) -> None:
+        """Called when a sender sent a message again; a service may answer again."""
+
+
+def handlers_of(service: Service) -> Handlers:
+    """The event handlers of a service instance. Raises `ValueError` when two handle one type."""
+    by_type: dict[str, Any] = {}
+    for name in dir(type(service)):
+        event_type = getattr(getattr(type(service), name, None), "__wangge_event__", None)
+        if event_type:
+            if event_type in by_type:
+                raise ValueError(f"two handlers for {event_type}")
+            by_type[event_type] = getattr(service, name)
+    return Handlers(by_type, service.quarantined, service.repeated)
