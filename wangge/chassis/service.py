@@ -7,6 +7,7 @@ its nouns: `class Dispatch(CaseEntrypoints, Service): name = "dispatch"`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar
 
 import eventlet
@@ -117,16 +118,21 @@ class Every(Entrypoint):  # type: ignore[misc]
         return int(result or 0)
 
 
-def every(seconds: float) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Make a service method `(self, tx) -> int` a sweep; see `Every`."""
+def every(seconds: float, *, transaction: bool = True) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Make a service method `(self, tx) -> int` a sweep; see `Every`.
+
+    With `transaction=False` the method is `(self) -> int` and opens its own short transactions, for work that waits
+    on the world outside.
+    """
 
     def decorate(method: Callable[..., int]) -> Callable[..., int]:
+        @wraps(method)
         def swept(self: Any) -> int:
+            if not transaction:
+                return method(self)
             with self.app.database.begin() as tx:
                 return method(self, tx)
 
-        swept.__name__ = method.__name__
-        swept.__doc__ = method.__doc__
         entry: Callable[..., int] = Every.decorator(seconds)(swept)
         return entry
 
