@@ -7,7 +7,9 @@ def run() -> None:
     """Apply migrations on the given connection, each in the caller's transaction."""
     attributes = context.config.attributes
     context.configure(
-        connection=attributes["connection"], version_table=attributes["version_table"], transaction_per_migration=True
+        connection=attributes["connection"],
+        version_table=attributes["version_table"],
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -29,7 +29,6 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
 
-
 #: Rows of one table that one turn of the purge removes.
 PURGE = 5000
 
@@ -105,7 +104,9 @@ class App:
 
     def quarantine_dead(self, batch: Sequence[Delivery]) -> None:
         """Hold messages that the broker gave up delivering."""
-        fault = Permanent("delivery_limit", f"delivered {topology.DELIVERY_LIMIT} times without being settled")
+        fault = Permanent(
+            "delivery_limit", f"delivered {topology.DELIVERY_LIMIT} times without being settled"
+        )
         with self.database.begin() as tx:
             for delivery in batch:
                 event = self._try_read(delivery)
@@ -127,7 +128,7 @@ class App:
             (inbox_table, inbox_table.c.processed_at),
             (idempotency_key, idempotency_key.c.created_at),
         ):
-            portion = select(literal_column("ctid")).select_from(table).where(age < past).limit(PURGE)
+            portion: Any = select(literal_column("ctid")).select_from(table).where(age < past).limit(PURGE)
             removed += tx.execute(delete(table).where(literal_column("ctid").in_(portion))).rowcount
         return removed
 
@@ -151,4 +152,3 @@ class _OneChannel:
             self._connection.close()
         else:
             broker.drop(self._connection)
-

@@ -47,7 +47,9 @@ class Principal:
         wanted = sorted(roles)
         if not self.has_role(*wanted):
             raise Forbidden(
-                "role.missing", f"需要角色：{'、'.join(wanted)}", f"needs one of the roles {', '.join(wanted)}"
+                "role.missing",
+                f"需要角色：{'、'.join(wanted)}",
+                f"needs one of the roles {', '.join(wanted)}",
             )
 
     def require_area(self, area: str) -> None:

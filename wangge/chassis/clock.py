@@ -65,5 +65,7 @@ class MovableClock:
 def movable(clock: Clock) -> MovableClock:
     """The clock, if it may be moved; else a refusal `clock.fixed`."""
     if not isinstance(clock, MovableClock):
-        raise Conflict("clock.fixed", "本系统时钟不可调整", "this clock cannot be moved: WANGGE_MOVABLE_CLOCK is off")
+        raise Conflict(
+            "clock.fixed", "本系统时钟不可调整", "this clock cannot be moved: WANGGE_MOVABLE_CLOCK is off"
+        )
     return clock

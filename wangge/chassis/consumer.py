@@ -69,7 +69,9 @@ class Lane:
             self._arrived = Signal()
             self._arrived.wait()
         batch = [self.waiting.popleft()]
-        while not batch[0].is_suspect and self.waiting and len(batch) < most and not self.waiting[0].is_suspect:
+        while (
+            not batch[0].is_suspect and self.waiting and len(batch) < most and not self.waiting[0].is_suspect
+        ):
             batch.append(self.waiting.popleft())
         self.in_flight = len(batch)
         return batch
@@ -87,7 +89,7 @@ class Lane:
             self.acknowledged_tag = self.settled_tag
 
 
-class Consumer(Entrypoint):
+class Consumer(Entrypoint):  # type: ignore[misc]
     """Feeds batches of one cell to the service method it decorates: `consume(self, batch)`.
 
     The method must settle the whole batch or raise `Infrastructure`; then the same batch is given again once the
@@ -97,7 +99,7 @@ class Consumer(Entrypoint):
     def __init__(self, **kwargs: Any) -> None:
         self._connection: Any = None
         self._attempt = 0
-        self._stopping = False
+        self._stopping: Any = False
         self._reader: Any = None
         self._lanes: list[Lane] = []
         self.ticked_at = monotonic()
@@ -231,9 +233,10 @@ class Consumer(Entrypoint):
             eventlet.sleep(PROBE_SECONDS)
             try:
                 self.container.app.database.ping()
-                return
             except Exception as error:
                 log.info("database still away", cause=str(classify(error)))
+            else:
+                return
 
 
 consume = Consumer.decorator

@@ -100,7 +100,12 @@ def connect(uri: str, pool_size: int) -> Engine:
         max_overflow=4,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args={"options": options, "connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30},
+        connect_args={
+            "options": options,
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 30,
+        },
     )
 
 

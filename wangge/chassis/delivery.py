@@ -63,28 +63,32 @@ def read(delivery: Delivery, registry: Registry) -> Event:
             [{"field": "body", "message": f"at most {MAX_BODY_BYTES} bytes"}],
         )
     if b"\\u0000" in delivery.body:
-        raise Permanent("bad_text", "NUL character in the body", [{"field": "body", "message": "NUL character"}])
+        raise Permanent(
+            "bad_text", "NUL character in the body", [{"field": "body", "message": "NUL character"}]
+        )
     try:
         event = Event.from_json(delivery.body)
     except ValidationError as wrong:
-        code = "bad_json" if "body" in wrong.normalized_messages() else "bad_envelope"
-        raise Permanent(code, "the envelope is wrong", flatten(wrong.normalized_messages())) from wrong
+        code = "bad_json" if wrong.field_name == "body" else "bad_envelope"
+        raise Permanent(code, "the envelope is wrong", wrong_fields(wrong)) from wrong
     contract = registry.get(event.type)
     if contract is None:
         raise Permanent(
-            "unknown_type", f"no contract for {event.type}", [{"field": "type", "message": f"unknown: {event.type}"}]
+            "unknown_type",
+            f"no contract for {event.type}",
+            [{"field": "type", "message": f"unknown: {event.type}"}],
         )
     try:
         data = contract.loader.load(event.data)
     except ValidationError as wrong:
-        errors = flatten(wrong.normalized_messages(), "data")
+        errors = wrong_fields(wrong, "data")
         raise Permanent("bad_data", f"{event.type} does not fit its contract", errors) from wrong
     return replace(event, data=data, origin=delivery.login)
 
 
-def flatten(messages: Mapping[Any, Any], prefix: str = "") -> list[FieldError]:
-    """marshmallow's nested messages as a flat list, one entry a wrong field, paths joined by dots."""
-    return list(_flatten(messages, prefix))
+def wrong_fields(wrong: ValidationError, prefix: str = "") -> list[FieldError]:
+    """What marshmallow found as a flat list, one entry a wrong field, paths joined by dots."""
+    return list(_flatten(wrong.messages, prefix))
 
 
 def _flatten(messages: Any, path: str) -> Iterable[FieldError]:

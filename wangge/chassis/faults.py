@@ -37,7 +37,9 @@ def _classify_database(error: sa.DBAPIError) -> Fault:
     text = f"{code} {error.orig}".strip()
     if code in TEMPORARY_CODES:
         return Temporary(text)
-    lost = error.connection_invalidated or (isinstance(error, sa.OperationalError | sa.InterfaceError) and not code)
+    lost = error.connection_invalidated or (
+        isinstance(error, sa.OperationalError | sa.InterfaceError) and not code
+    )
     if lost or code.startswith(INFRASTRUCTURE_PREFIXES):
         return Infrastructure(text)
     return Permanent(f"database.{code or type(error).__name__}", text)

@@ -83,7 +83,10 @@ class HealthServer:
     def _live(self) -> Response:
         consumer = self._app.consumer
         still = monotonic() - consumer.ticked_at if consumer and consumer.is_consuming else 0.0
-        return _json({"alive": still < STUCK_SECONDS, "consumer_still_seconds": round(still, 1)}, _status(still < STUCK_SECONDS))
+        return _json(
+            {"alive": still < STUCK_SECONDS, "consumer_still_seconds": round(still, 1)},
+            _status(still < STUCK_SECONDS),
+        )
 
     def _ready(self) -> Response:
         checks = {
@@ -94,8 +97,13 @@ class HealthServer:
             "draining": "no" if not self._app.is_draining else "yes",
         }
         # Redis holds only what can be rebuilt: without it the service still does its work
-        ready = all(checks[name] == "ok" for name in ("database", "schema", "broker")) and not self._app.is_draining
-        return _json({"service": self._app.settings.service, "ready": ready, "checks": checks}, _status(ready))
+        ready = (
+            all(checks[name] == "ok" for name in ("database", "schema", "broker"))
+            and not self._app.is_draining
+        )
+        return _json(
+            {"service": self._app.settings.service, "ready": ready, "checks": checks}, _status(ready)
+        )
 
     def _check(self, act: Callable[[], object]) -> str:
         try:
@@ -117,7 +125,8 @@ class HealthServer:
         with self._app.database.connect() as connection:
             pending, age = connection.execute(
                 select(
-                    func.count(), func.coalesce(func.extract("epoch", func.now() - func.min(outbox.c.created_at)), 0)
+                    func.count(),
+                    func.coalesce(func.extract("epoch", func.now() - func.min(outbox.c.created_at)), 0),
                 ).where(outbox.c.published_at.is_(None))
             ).one()
             held = connection.execute(
@@ -154,7 +163,9 @@ class HealthServer:
             case {"release": True}:
                 clock.release()
             case _:
-                raise invalid([{"field": "body", "message": "set: instant, advance: seconds, or release: true"}])
+                raise invalid(
+                    [{"field": "body", "message": "set: instant, advance: seconds, or release: true"}]
+                )
         self._app.save_clock()
 
 

@@ -19,7 +19,16 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from wangge.chassis import metrics
 from wangge.chassis.database import Database
 from wangge.chassis.delivery import Delivery, read
-from wangge.chassis.errors import Conflict, Fault, Infrastructure, NotFound, Permanent, Refusal, Temporary, invalid
+from wangge.chassis.errors import (
+    Conflict,
+    Fault,
+    Infrastructure,
+    NotFound,
+    Permanent,
+    Refusal,
+    Temporary,
+    invalid,
+)
 from wangge.chassis.faults import classify
 from wangge.chassis.logging import bound, get_logger
 from wangge.chassis.tables import held_event, inbox
@@ -95,7 +104,9 @@ class HeldEvents:
 
     def defer_behind(self, tx: Transaction, delivery: Delivery, event: Event) -> None:
         """Hold an event because an earlier one of its key is being held."""
-        self._insert(tx, delivery, event, "deferred", Temporary("behind an earlier event"), not_before=_soon())
+        self._insert(
+            tx, delivery, event, "deferred", Temporary("behind an earlier event"), not_before=_soon()
+        )
 
     def quarantine(self, tx: Transaction, delivery: Delivery, event: Event | None, fault: Fault) -> bool:
         """Hold an event for an operator. False when the same message is held already."""
@@ -151,9 +162,9 @@ class HeldEvents:
 
     def _due(self) -> list[int]:
         heads = (
-            select(func.min(held_event.c.id)).where(held_event.c.state == "deferred").group_by(
-                held_event.c.partitionkey
-            )
+            select(func.min(held_event.c.id))
+            .where(held_event.c.state == "deferred")
+            .group_by(held_event.c.partitionkey)
         )
         due = (
             select(held_event.c.id)
@@ -194,7 +205,9 @@ class HeldEvents:
 
     def _process(self, tx: Transaction, row: Mapping[str, Any], event: Event, handlers: Any) -> None:
         mark = {"source": mark_source(event), "event_id": event.id, "type": event.type}
-        fresh = tx.execute(upsert(inbox).values(mark).on_conflict_do_nothing().returning(inbox.c.event_id)).first()
+        fresh = tx.execute(
+            upsert(inbox).values(mark).on_conflict_do_nothing().returning(inbox.c.event_id)
+        ).first()
         if fresh:
             handler = handlers.by_type.get(event.type)
             if handler is None:
@@ -204,17 +217,28 @@ class HeldEvents:
         self._end(tx, row["id"], "done", "system", "processed" if fresh else "was processed already")
         metrics.held_ended("done")
 
-    def _failed_again(self, tx: Transaction, row: Mapping[str, Any], fault: Refusal | Fault, handlers: Any) -> None:
+    def _failed_again(
+        self, tx: Transaction, row: Mapping[str, Any], fault: Refusal | Fault, handlers: Any
+    ) -> None:
         attempts = row["attempts"] + 1
         code, detail, errors = _told(fault)
         if isinstance(fault, Refusal):
-            mark = {"source": row["source"], "event_id": row["event_id"], "type": row["type"], "refused": fault.code}
+            mark = {
+                "source": row["source"],
+                "event_id": row["event_id"],
+                "type": row["type"],
+                "refused": fault.code,
+            }
             tx.execute(upsert(inbox).values(mark).on_conflict_do_nothing())
             self._end(tx, row["id"], "done", "system", f"refused: {fault.code}")
             return
         spent = attempts >= self._attempts or datetime.now(UTC) - row["held_at"] > self._age
         if isinstance(fault, Temporary) and not spent:
-            values: dict[str, Any] = {"attempts": attempts, "not_before": _soon(delay(attempts)), "detail": detail}
+            values: dict[str, Any] = {
+                "attempts": attempts,
+                "not_before": _soon(delay(attempts)),
+                "detail": detail,
+            }
         else:
             values = {
                 "state": "quarantined",
@@ -259,7 +283,9 @@ class HeldEvents:
         except Permanent as wrong:
             raise invalid(wrong.errors) from wrong
         if tx.execute(_processed(event)).first():
-            raise Conflict("held.processed", "该消息已处理", "this message was processed already; drop it instead")
+            raise Conflict(
+                "held.processed", "该消息已处理", "this message was processed already; drop it instead"
+            )
         changes |= {
             "body": delivery.text,
             "type": event.type,
@@ -268,7 +294,9 @@ class HeldEvents:
             "event_id": event.id,
         }
         if body:
-            changes["reason"] = f"edited by {by}; before: sha256 {hashlib.sha256(row['body'].encode()).hexdigest()}"
+            changes["reason"] = (
+                f"edited by {by}; before: sha256 {hashlib.sha256(row['body'].encode()).hexdigest()}"
+            )
         tx.execute(update(held_event).where(held_event.c.id == held_id).values(**changes))
         return self.show(tx, held_id)
 
@@ -282,7 +310,9 @@ class HeldEvents:
     def _quarantined(self, tx: Transaction, held_id: int) -> dict[str, Any]:
         row = self.show(tx, held_id)
         if row["state"] != "quarantined":
-            raise Conflict("held.not_quarantined", "该消息未被隔离", f"held event {held_id} is {row['state']}")
+            raise Conflict(
+                "held.not_quarantined", "该消息未被隔离", f"held event {held_id} is {row['state']}"
+            )
         return row
 
     def _end(self, tx: Transaction, held_id: int, state: str, by: str, reason: str) -> None:

@@ -89,12 +89,21 @@ class HeldEntrypoints:
         """One held event, whole."""
         return self.app.held.show(tx, held_id)
 
-    @route("POST", "/v1/held/<int:held_id>/replay", may=OPERATORS, body=ReplayBody(), answer=HeldAnswer(), tag="held")
+    @route(
+        "POST",
+        "/v1/held/<int:held_id>/replay",
+        may=OPERATORS,
+        body=ReplayBody(),
+        answer=HeldAnswer(),
+        tag="held",
+    )
     def held_replay(self, tx: Transaction, ask: Ask, held_id: int) -> Any:
         """Try a quarantined event again, corrected where a body is given; same event id."""
         return self.app.held.replay(tx, held_id, ask.body["body"], ask.who.id)
 
-    @route("POST", "/v1/held/<int:held_id>/drop", may=OPERATORS, body=DropBody(), answer=HeldAnswer(), tag="held")
+    @route(
+        "POST", "/v1/held/<int:held_id>/drop", may=OPERATORS, body=DropBody(), answer=HeldAnswer(), tag="held"
+    )
     def held_drop(self, tx: Transaction, ask: Ask, held_id: int) -> Any:
         """Give a quarantined event up, with a reason."""
         return self.app.held.drop(tx, held_id, ask.who.id, ask.body["reason"])

@@ -24,8 +24,18 @@ from werkzeug.wrappers import Request, Response
 
 from wangge.chassis import metrics
 from wangge.chassis.auth import Principal
-from wangge.chassis.delivery import flatten
-from wangge.chassis.errors import Fault, Infrastructure, Invalid, Permanent, Refusal, Stale, Temporary, TooLarge, invalid
+from wangge.chassis.delivery import wrong_fields
+from wangge.chassis.errors import (
+    Fault,
+    Infrastructure,
+    Invalid,
+    Permanent,
+    Refusal,
+    Stale,
+    Temporary,
+    TooLarge,
+    invalid,
+)
 from wangge.chassis.faults import classify
 from wangge.chassis.ids import new_id
 from wangge.chassis.logging import bound, get_logger
@@ -59,7 +69,9 @@ class Ask:
         """Refuse when `If-Match` names another version than the present one."""
         wanted = self.headers.get("If-Match", "").strip().strip('"')
         if wanted and wanted != "*" and wanted != str(version):
-            raise Stale("version.stale", "内容已被他人更新，请刷新后重试", f"the current version is {version}")
+            raise Stale(
+                "version.stale", "内容已被他人更新，请刷新后重试", f"the current version is {version}"
+            )
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ class RouteSpec:
         return self.method != "GET"
 
 
-class Server(WebServer):
+class Server(WebServer):  # type: ignore[misc]
     """nameko's web server, on our address, whose mishaps with one connection stay with that connection."""
 
     @property
@@ -116,7 +128,7 @@ class Server(WebServer):
         return _Application(self)
 
     def get_wsgi_server(self, sock: Any, wsgi_app: Any, **kwargs: Any) -> Any:
-        """eventlet's server, without a log line a request (the metrics count them)."""
+        """Eventlet's server, without a log line a request (the metrics count them)."""
         server = super().get_wsgi_server(sock, wsgi_app, **kwargs)
         server.log_output = False
         return server
@@ -170,7 +182,19 @@ def route(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = (function.__doc__ or function.__name__).strip().split("\n")[0]
         spec = RouteSpec(
-            method, path, frozenset(may), is_public, body, query, answer, status, many, is_raw, tag, summary, max_bytes
+            method,
+            path,
+            frozenset(may),
+            is_public,
+            body,
+            query,
+            answer,
+            status,
+            many,
+            is_raw,
+            tag,
+            summary,
+            max_bytes,
         )
 
         @wraps(function)
@@ -226,24 +250,32 @@ def _call(
     if spec.is_raw:
         response: Response = function(service, who, request, **path_values)
         return response
-    query = _loaded(spec.query, _query(spec.query, request)) if spec.query else {}
+    query = _loaded(spec.query, request.args.to_dict()) if spec.query else {}
     raw = _body(request, spec.max_bytes) if spec.body else b""
     body = _loaded(spec.body, _parsed(raw)) if spec.body else {}
-    ask = Ask(who, body, query, request.headers)
+    ask = Ask(who, body, query, dict(request.headers))
     cause = Cause(correlation_id, None, who.id or None, request.headers.get("traceparent"))
-    for attempt in range(1, TRIES + 1):
+
+    def once(tx: Transaction) -> Response:
+        if spec.is_command:
+            return _commanded(service, function, spec, request, raw, tx, ask, path_values)
+        return _dumped(spec, function(service, tx, ask, **path_values))
+
+    return _tried(app, cause, once)
+
+
+def _tried(app: Any, cause: Cause, once: Callable[[Transaction], Response]) -> Response:
+    """Run the command in a transaction; again when the database asks for it (serialization, deadlock)."""
+    for _ in range(TRIES - 1):
         try:
             with app.database.begin(cause) as tx:
-                if not spec.is_command:
-                    return _dumped(spec, function(service, tx, ask, **path_values))
-                return _commanded(service, function, spec, request, raw, tx, ask, path_values)
-        except Refusal:
-            raise
+                return once(tx)
         except Exception as error:
-            if attempt == TRIES or not isinstance(classify(error), Temporary):
+            if not isinstance(classify(error), Temporary):
                 raise
             log.info("command tried again", cause=str(error))
-    raise AssertionError("unreachable")
+    with app.database.begin(cause) as tx:
+        return once(tx)
 
 
 def _commanded(
@@ -321,7 +353,11 @@ def _parsed(raw: bytes) -> Any:
         return orjson.loads(raw or b"{}")
     except orjson.JSONDecodeError as wrong:
         raise Invalid(
-            "body.bad_json", "不是有效的 JSON", f"not JSON: {wrong}", 400, [{"field": "body", "message": str(wrong)}]
+            "body.bad_json",
+            "不是有效的 JSON",
+            f"not JSON: {wrong}",
+            400,
+            [{"field": "body", "message": str(wrong)}],
         ) from wrong
 
 
@@ -334,11 +370,7 @@ def _loaded(schema: Schema, document: Any) -> Any:
     try:
         return schema.load(document)
     except ValidationError as wrong:
-        raise invalid(flatten(wrong.normalized_messages())) from wrong
-
-
-def _query(schema: Schema, request: Request) -> dict[str, Any]:
-    return {name: request.args.get(name) for name in request.args}
+        raise invalid(wrong_fields(wrong)) from wrong
 
 
 def _dumped(spec: RouteSpec, result: Any) -> Response:
@@ -366,7 +398,9 @@ def _refuse(error: Exception, request: Request) -> Response:
         return _problem(fault, language)
     if isinstance(fault, Permanent):
         log.error("request failed", code=fault.code, detail=fault.message, exc_info=error)
-        return _problem(Refusal("internal", "系统内部错误，已记录", "an internal error, it was logged", 500), language)
+        return _problem(
+            Refusal("internal", "系统内部错误，已记录", "an internal error, it was logged", 500), language
+        )
     log.warning("request met a fault", cause=str(fault))
     response = _problem(_unavailable(fault), language)
     response.headers["Retry-After"] = "5"

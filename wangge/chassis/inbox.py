@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -74,12 +75,13 @@ class Inbox:
         if len(messages) > 1:
             try:
                 self._together(messages, handlers)
-                return
             except BaseException as error:
                 fault = caught(error)
                 if isinstance(fault, Infrastructure):
                     raise fault from error
                 log.info("batch runs one by one", size=len(messages), cause=str(fault))
+            else:
+                return
         for message in messages:
             self._alone(message, handlers)
 
@@ -89,11 +91,12 @@ class Inbox:
             try:
                 messages.append(Message(delivery, read(delivery, self._registry)))
             except Permanent as fault:
-                self._settle(lambda tx, d=delivery, f=fault: self._quarantine(tx, d, None, f, handlers))
+                self._settle(
+                    partial(self._quarantine, delivery=delivery, event=None, fault=fault, handlers=handlers)
+                )
         return messages
 
     def _together(self, messages: Sequence[Message], handlers: Handlers) -> None:
-        first, *rest = messages
         with self._database.begin() as tx, self._deadline():
             unique = {_mark(message.event): message for message in messages}
             fresh = self._mark_all(tx, list(unique.values()))

@@ -58,8 +58,15 @@ class Relay:
         with self._database.connect() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RELAY_LOCK})
             pending = (
-                select(outbox.c.id, outbox.c.event_id, outbox.c.exchange, outbox.c.routing_key, outbox.c.partitionkey,
-                       outbox.c.type, outbox.c.body)
+                select(
+                    outbox.c.id,
+                    outbox.c.event_id,
+                    outbox.c.exchange,
+                    outbox.c.routing_key,
+                    outbox.c.partitionkey,
+                    outbox.c.type,
+                    outbox.c.body,
+                )
                 .where(outbox.c.published_at.is_(None))
                 .order_by(outbox.c.id)
                 .limit(ROUND)

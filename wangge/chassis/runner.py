@@ -100,7 +100,9 @@ def _serve(service_cls: type[Service], app: App) -> None:
         stop = Signal()
         _on_signals(stop, app)
         eventlet.spawn(container.wait).link(lambda thread: None if stop.ready() else stop.send("died"))
-        log.info("serving", http=app.settings.http_port, health=app.settings.health_port, cell=app.settings.cell)
+        log.info(
+            "serving", http=app.settings.http_port, health=app.settings.health_port, cell=app.settings.cell
+        )
         why = stop.wait()
         if why == "died":
             log.error("service died")

@@ -201,7 +201,7 @@ class Service(HeldEntrypoints, OpenApiEntrypoints):
     name: str
     app: Any = AppProvider()
 
-    @consume
+    @consume  # type: ignore[untyped-decorator]
     def consume_batch(self, batch: list[Delivery]) -> None:
         """Settle a batch from one lane."""
         self.app.inbox.process(batch, self.app.handlers)
@@ -209,7 +209,7 @@ class Service(HeldEntrypoints, OpenApiEntrypoints):
     @every(PURGE_SECONDS)
     def purge(self, tx: Transaction) -> int:
         """Remove a portion of what is past its keeping time."""
-        return self.app.purge(tx)
+        return int(self.app.purge(tx))
 
     def quarantined(self, tx: Transaction, delivery: Delivery, fault: Permanent) -> None:
         """Called when a message is put into quarantine; a service may answer its sender."""

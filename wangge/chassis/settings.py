@@ -44,9 +44,7 @@ class Settings:
         port = env.int("HTTP_PORT", PORTS.get(service, 8000))
         return cls(
             service=service,
-            database_uri=env.str(
-                "DATABASE_URI", f"postgresql+psycopg2://{service}@127.0.0.1:5432/{service}"
-            ),
+            database_uri=env.str("DATABASE_URI", f"postgresql+psycopg2://{service}@127.0.0.1:5432/{service}"),
             amqp_uris=tuple(env.list("AMQP_URI", ["amqp://guest:guest@127.0.0.1:5672//"], delimiter=";")),
             redis_uri=env.str("REDIS_URI", "redis://127.0.0.1:6379/0"),
             http_host=env.str("HTTP_HOST", "127.0.0.1"),

@@ -62,10 +62,14 @@ class Topology:
         return f"{self.service}.dead"
 
 
-def declare(channel: Channel, topology: Topology, consumed: Iterable[str], areas: Iterable[str], contracts: Registry) -> None:
+def declare(
+    channel: Channel, topology: Topology, consumed: Iterable[str], areas: Iterable[str], contracts: Registry
+) -> None:
     """Declare the exchanges, queues and bindings of a service that consumes the event types `consumed`."""
     _declare_shared(channel, contracts)
-    _durable_exchange(channel, f"{topology.service}.{HOME}", "x-consistent-hash", {"hash-header": "partitionkey"})
+    _durable_exchange(
+        channel, f"{topology.service}.{HOME}", "x-consistent-hash", {"hash-header": "partitionkey"}
+    )
     _durable_exchange(channel, topology.inbox, "topic", {"alternate-exchange": f"{topology.service}.{HOME}"})
     for event_type in consumed:
         contract = contracts[event_type]
@@ -96,7 +100,9 @@ def _keys(exchange: str, name: str) -> list[str]:
 
 def _declare_dead(channel: Channel, topology: Topology) -> None:
     _durable_exchange(channel, topology.dead, "fanout")
-    channel.queue_declare(topology.dead, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    channel.queue_declare(
+        topology.dead, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
+    )
     channel.queue_bind(topology.dead, topology.dead)
 
 
@@ -127,5 +133,7 @@ def _prefix(area: Area) -> str:
     return ".".join(words[:-1] if words[-1] == "00" and len(words) == 7 else words)
 
 
-def _durable_exchange(channel: Channel, name: str, kind: str, arguments: dict[str, str] | None = None) -> None:
+def _durable_exchange(
+    channel: Channel, name: str, kind: str, arguments: dict[str, str] | None = None
+) -> None:
     channel.exchange_declare(name, kind, durable=True, auto_delete=False, arguments=arguments)

@@ -59,23 +59,28 @@ class Transaction:
         return self.connection.execute(statement, parameters)
 
     def record(
-        self, type: str, data: Mapping[str, Any], *, routing_key: str | None = None, actor: str | None = None
+        self,
+        event_type: str,
+        data: Mapping[str, Any],
+        *,
+        routing_key: str | None = None,
+        actor: str | None = None,
     ) -> Event:
-        """Tell the fact `type` with `data` (as its contract's schema dumps it) once this transaction commits.
+        """Tell the fact `event_type` with `data` (as its contract's schema dumps it) once this transaction commits.
 
         Raises `Permanent` when the data does not fit the contract: a bug, found before anything is told.
         """
-        contract = self._registry[type]
+        contract = self._registry[event_type]
         dumped = contract.loader.dump(data)
         wrong = contract.loader.validate(dumped)
         if wrong:
-            raise Permanent("contract.broken", f"{type}: {wrong}")
+            raise Permanent("contract.broken", f"{event_type}: {wrong}")
         subject = str(dumped.get(contract.subject, ""))
         area = dumped.get("area")
         event = Event(
             id=new_id(),
             source=f"/wangge/{self._service}",
-            type=type,
+            type=event_type,
             subject=subject,
             time=self.now,
             data=dumped,
@@ -105,7 +110,9 @@ class Transaction:
         if not self._recorded:
             return
         counts = Counter(_aggregate(event) for event, _, _ in self._recorded)
-        statement = upsert(event_sequence).values([{"aggregate": a, "last": counts[a]} for a in sorted(counts)])
+        statement = upsert(event_sequence).values(
+            [{"aggregate": a, "last": counts[a]} for a in sorted(counts)]
+        )
         statement = statement.on_conflict_do_update(
             index_elements=["aggregate"], set_={"last": event_sequence.c.last + statement.excluded.last}
         )

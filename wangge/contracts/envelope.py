@@ -62,7 +62,15 @@ class Event:
             "time": self.time.astimezone(UTC),
             "datacontenttype": "application/json",
         }
-        for name in ("area", "partitionkey", "correlationid", "causationid", "actor", "traceparent", "dataschema"):
+        for name in (
+            "area",
+            "partitionkey",
+            "correlationid",
+            "causationid",
+            "actor",
+            "traceparent",
+            "dataschema",
+        ):
             value = getattr(self, name)
             if value:
                 document[name] = value
@@ -77,9 +85,9 @@ class Event:
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as wrong:
-            raise ValidationError({"body": [f"not JSON: {wrong}"]}) from wrong
+            raise ValidationError([f"not JSON: {wrong}"], "body") from wrong
         if not isinstance(document, dict):
-            raise ValidationError({"body": ["not a JSON object"]})
+            raise ValidationError(["not a JSON object"], "body")
         loaded = _ENVELOPE.load(document)
         loaded.pop("specversion")
         loaded.setdefault("subject", "")
@@ -95,7 +103,9 @@ class EnvelopeSchema(Schema):
 
     specversion = fields.String(required=True, validate=validate.Equal("1.0"))
     id = text(128, required=True, metadata={"description": "unique within source; the idempotency key"})
-    source = text(200, required=True, metadata={"description": "/wangge/<service> or the publisher's own URI"})
+    source = text(
+        200, required=True, metadata={"description": "/wangge/<service> or the publisher's own URI"}
+    )
     type = matching(r"^[a-z_]+(\.[a-z_]+)+\.v[1-9][0-9]*$", required=True)
     subject = text(128, metadata={"description": "the aggregate's id"})
     time = instant(required=True)

@@ -2,7 +2,6 @@
 
 from marshmallow import fields, validate
 
-from wangge.contracts.registry import EventType
 from wangge.contracts.fields import (
     CASE_NO,
     PERSON_ID,
@@ -16,6 +15,7 @@ from wangge.contracts.fields import (
     reference,
     text,
 )
+from wangge.contracts.registry import EventType
 
 LEVELS = ("L1", "L2", "L3", "L4", "L5")
 
@@ -87,10 +87,14 @@ class CaseClosed(CaseFact):
     mode = one_of("on_spot", "joint", "co_governed", "single", required=True)
     channel = text(24, required=True)
     on_time = fields.Boolean(required=True)
-    closing = fields.Integer(required=True, metadata={"description": "1 for the first closing, 2 after a reopening …"})
+    closing = fields.Integer(
+        required=True, metadata={"description": "1 for the first closing, 2 after a reopening …"}
+    )
     reply = text(1000, required=True)
     helpers = fields.List(fields.Nested(Helper), load_default=list)
-    reporters = fields.List(reference(), load_default=list, metadata={"description": "everybody who wants a reply"})
+    reporters = fields.List(
+        reference(), load_default=list, metadata={"description": "everybody who wants a reply"}
+    )
 
 
 class CaseReopened(CaseFact):

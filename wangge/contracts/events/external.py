@@ -2,7 +2,6 @@
 
 from marshmallow import fields
 
-from wangge.contracts.registry import EventType
 from wangge.contracts.fields import (
     CHANNELS,
     REPORT_CODE,
@@ -15,8 +14,11 @@ from wangge.contracts.fields import (
     instant,
     matching,
     one_of,
+)
+from wangge.contracts.fields import (
     text as string,
 )
+from wangge.contracts.registry import EventType
 
 
 class IncidentReported(Contract):
@@ -34,7 +36,9 @@ class IncidentReported(Contract):
     area = AreaField()
     location = fields.Nested(Location)
     external_no = string(64, metadata={"description": "the sender's own number, for example a 12345 order"})
-    reporter_ref = string(80, metadata={"description": "the sender's opaque reference to the person who reported"})
+    reporter_ref = string(
+        80, metadata={"description": "the sender's opaque reference to the person who reported"}
+    )
     evidence = fields.List(fields.Nested(Evidence), load_default=list)
 
 
@@ -50,6 +54,8 @@ class ReceiptIssued(Contract):
 
 
 EVENTS = [
-    EventType("incident.reported.v1", "external", IncidentReported, subject="external_no", exchange="incidents"),
+    EventType(
+        "incident.reported.v1", "external", IncidentReported, subject="external_no", exchange="incidents"
+    ),
     EventType("receipt.issued.v1", "intake", ReceiptIssued, subject="message_id", exchange="receipts"),
 ]

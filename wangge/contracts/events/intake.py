@@ -2,7 +2,6 @@
 
 from marshmallow import fields, validate
 
-from wangge.contracts.registry import EventType
 from wangge.contracts.fields import (
     CHANNELS,
     PERSON_ID,
@@ -18,6 +17,7 @@ from wangge.contracts.fields import (
     reference,
     text,
 )
+from wangge.contracts.registry import EventType
 
 
 class Reporter(Contract):
@@ -36,7 +36,9 @@ class ReportAccepted(Contract):
     category = text(16, required=True)
     urgency = one_of(*URGENCIES, required=True)
     area = AreaField(required=True)
-    summary = text(200, required=True, metadata={"description": "title or first words, personal numbers masked"})
+    summary = text(
+        200, required=True, metadata={"description": "title or first words, personal numbers masked"}
+    )
     location = fields.Nested(Location)
     occurred_at = instant(required=True)
     received_at = instant(required=True)
@@ -70,7 +72,9 @@ class UnitChanged(Contract):
     name = text(80, required=True)
     kind = text(24, required=True)
     area = AreaField(required=True)
-    duties = fields.List(text(16), load_default=list, metadata={"description": "category codes it answers for"})
+    duties = fields.List(
+        text(16), load_default=list, metadata={"description": "category codes it answers for"}
+    )
     status = one_of("active", "ended", required=True)
 
 

@@ -2,8 +2,8 @@
 
 from marshmallow import fields, validate
 
-from wangge.contracts.registry import EventType
 from wangge.contracts.fields import AreaField, Contract, instant, one_of, reference, text
+from wangge.contracts.registry import EventType
 
 MESSAGE_CHANNELS = ("inbox", "webhook", "mail")
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from marshmallow import fields, validate
 
-from wangge.contracts.registry import EventType
 from wangge.contracts.fields import CASE_NO, PERSON_ID, AreaField, Contract, instant, matching, one_of, text
+from wangge.contracts.registry import EventType
 
 
 class PointsPosted(Contract):

@@ -43,7 +43,10 @@ def upgrade() -> None:
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("refused", sa.Text),
         sa.Column(
-            "processed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()
+            "processed_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.func.clock_timestamp(),
         ),
     )
     op.create_index("inbox_processed", "inbox", ["processed_at"])
@@ -65,7 +68,9 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text, nullable=False),
         sa.Column("attempts", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("not_before", sa.DateTime(timezone=True)),
-        sa.Column("held_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
+        sa.Column(
+            "held_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()
+        ),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
         sa.Column("ended_by", sa.Text),
         sa.Column("reason", sa.Text),
