@@ -114,8 +114,13 @@ def _apt(*arguments: str) -> None:
         raise CommandFailed(f"apt-get {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}".rstrip())
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """What `scripts/bootstrap` calls: install what is missing and say so."""
+    missing = missing_packages()
+    if not missing:
+        return
+    print(f"bootstrap: installing Debian's packages {', '.join(missing)}", flush=True)
     try:
-        print(f"Debian packages: installed {' '.join(install_missing()) or 'nothing, all are there'}.")
+        install_missing()
     except CommandFailed as failure:
         sys.exit(str(failure))
