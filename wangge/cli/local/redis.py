@@ -1,6 +1,8 @@
 """The private Redis of a local system: keeps nothing on disk, for all it holds can be rebuilt."""
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from wangge.cli.local import debian
 from wangge.cli.local.files import write_atomically
@@ -33,7 +35,7 @@ class Redis(Server):
 
     def is_ready(self) -> bool:
         try:
-            with redis.Redis.from_url(self.url(), socket_timeout=2.0) as client:
+            with self._client() as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
@@ -48,5 +50,9 @@ class Redis(Server):
         return self.url()
 
     def version(self) -> str:
-        with redis.Redis.from_url(self.url()) as client:
+        with self._client() as client:
             return str(client.info("server")["redis_version"])
+
+    def _client(self) -> redis.Redis:
+        """A client that says at once when the server is away: whoever waits for it asks again."""
+        return redis.Redis.from_url(self.url(), socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
