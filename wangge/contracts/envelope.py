@@ -58,11 +58,11 @@ class Event:
             "id": self.id,
             "source": self.source,
             "type": self.type,
-            "subject": self.subject,
             "time": self.time.astimezone(UTC),
             "datacontenttype": "application/json",
         }
         for name in (
+            "subject",
             "area",
             "partitionkey",
             "correlationid",
