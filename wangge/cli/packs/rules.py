@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -22,14 +22,14 @@ TOUCHING = 1e-11
 
 def check(pack: Pack) -> tuple[list[Mistake], list[Mistake]]:
     """The mistakes of a pack and its warnings (vacant posts), in the order of files and lines."""
-    mistakes = [*pack.mistakes]
-    for service, schema in PARTS.items():
-        mistakes.extend(_wrong(pack.parts[service], schema().validate(pack.part(service))))
-    mistakes.extend(_wrong(pack.story, StorySchema().validate(pack.story.value)))
-    if mistakes:  # the rules between the parts need whole parts
-        return sorted(set(mistakes)), []
-    between = [*_dispatch(pack), *_points(pack), *_notify(pack), *_ground(pack), *_story(pack)]
-    return sorted(set(between)), sorted(_vacancies(pack))
+    wrong = {
+        name: list(_wrong(pack.parts[name], part().validate(pack.part(name)))) for name, part in PARTS.items()
+    }
+    wrong["story"] = list(_wrong(pack.story, StorySchema().validate(pack.story.value)))
+    sound = {name for name, mistakes in wrong.items() if not mistakes}
+    between = [mistake for rule, needed in BETWEEN.items() if needed <= sound for mistake in rule(pack)]
+    mistakes = {*pack.mistakes, *(each for found in wrong.values() for each in found), *between}
+    return sorted(mistakes), sorted(_vacancies(pack)) if "intake" in sound else []
 
 
 def _wrong(document: Located, errors: Any) -> Iterator[Mistake]:
@@ -46,7 +46,10 @@ def _flat(errors: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
             yield from _flat(inner, (*path, step))
     else:
         for message in errors:
-            yield path, str(message)
+            if isinstance(message, Mapping):
+                yield from _flat(message, path)
+            else:
+                yield path, str(message)
 
 
 def _known(
@@ -175,3 +178,13 @@ def _story(pack: Pack) -> Iterator[Mistake]:
     speakers = [(told.get("person"), ("incidents", name, "person")) for name, told in incidents.items()]
     actors = [(step.get("who"), ("steps", i, "who")) for i, step in enumerate(story.value.get("steps", []))]
     yield from _known(story, "person", people, [*speakers, *actors])
+
+
+BETWEEN: dict[Callable[[Pack], Iterator[Mistake]], set[str]] = {
+    _ground: {"intake"},
+    _dispatch: {"intake", "dispatch"},
+    _points: {"intake", "dispatch", "points"},
+    _notify: {"intake", "notify"},
+    _story: {"intake", "story"},
+}
+"""The rules that need whole parts, with the parts they look at."""
