@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from joserfc import jwt
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import OKPKey
 
 from wangge.chassis.auth import ISSUER
@@ -52,7 +54,10 @@ def sign(
         "exp": now + int(days * DAY_SECONDS),
         **({"unit": unit} if unit else {}),
     }
-    return jwt.encode({"alg": "EdDSA", "kid": key.kid}, claims, key, algorithms=["EdDSA"])
+    with warnings.catch_warnings():
+        # RFC 9864 renames EdDSA to Ed25519; the old name is the one that other programs' libraries know
+        warnings.simplefilter("ignore", SecurityWarning)
+        return jwt.encode({"alg": "EdDSA", "kid": key.kid}, claims, key, algorithms=["EdDSA"])
 
 
 @commands.command()
