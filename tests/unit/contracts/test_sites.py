@@ -288,4 +288,8 @@ def test_a_moment_is_told_in_shanghai_time() -> None:
 
 
 def test_a_fact_offers_its_data_and_the_communitys_name() -> None:
-    assert {"site", "case_no", "reply", "reporters"} <= offered("case.closed")
+    assert {"site", "case_no", "reply"} <= offered("case.closed")
+
+
+def test_no_notice_tells_who_reported() -> None:
+    assert not {"reporters", "reporter"} & (offered("case.closed") | offered("report.rejected"))

@@ -73,7 +73,9 @@ def read(directory: Path) -> Pack:
         "intake": intake,
         "dispatch": _joined(common, files["dispatch"], mistakes),
         "points": _joined(_joined(common, files["points"], mistakes), _members(people), mistakes),
-        "notify": _joined(common, _reachable(files["notify"], intake, files["dispatch"]), mistakes),
+        "notify": _joined(
+            common, _reachable(files["notify"], intake, files["dispatch"], files["points"]), mistakes
+        ),
     }
     return Pack(directory, parts, files["story"], mistakes)
 
@@ -121,7 +123,7 @@ def _members(rows: Located) -> Located:
     return Located({"members": members}, places)
 
 
-def _reachable(notify: Located, intake: Located, dispatch: Located) -> Located:
+def _reachable(notify: Located, intake: Located, dispatch: Located, points: Located) -> Located:
     """Notify's own file, and an inbox for everybody it does not name, and the names that its texts need."""
     contacts = list(notify.value.get("contacts") or [])
     places = dict(notify.places)
@@ -133,15 +135,17 @@ def _reachable(notify: Located, intake: Located, dispatch: Located) -> Located:
                 named.add(ref)
                 places[("contacts", len(contacts))] = intake.place((listed, i))
                 contacts.append({"ref": ref, "channels": [{"channel": "inbox"}]})
+    rules = points.value.get("rule_set")
     names = {
-        str(row[key]): str(row["name"])
-        for source, listed, key in (
-            (intake.value, "units", "unit_id"),
-            (intake.value, "grids", "area"),
-            (dispatch.value, "categories", "code"),
+        str(row[key]): str(row[said])
+        for source, listed, key, said in (
+            (rules if isinstance(rules, dict) else {}, "items", "code", "text"),
+            (intake.value, "units", "unit_id", "name"),
+            (intake.value, "grids", "area", "name"),
+            (dispatch.value, "categories", "code", "name"),
         )
         for row in _rows(source, listed)
-        if key in row and "name" in row
+        if key in row and said in row
     }
     home = {str(intake.value["area"]): str(intake.value["name"])} if COMMON[1] in intake.value else {}
     value = {

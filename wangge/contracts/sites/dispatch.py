@@ -21,6 +21,14 @@ class WorkCalendar(Strict):
     )
     off = fields.List(fields.Date(), load_default=list)
     work = fields.List(fields.Date(), load_default=list)
+    last_year = fields.Integer(
+        allow_none=True,
+        load_default=None,
+        validate=validate.Range(2000, 2200),
+        metadata={
+            "description": "`off` and `work` are complete to the end of this year, past the statutory notices"
+        },
+    )
 
 
 class CaseCategory(Strict):

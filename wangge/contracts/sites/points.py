@@ -42,12 +42,16 @@ class AutoRule(Strict):
 
 
 class RuleItem(Strict):
-    """One line of the rule set. `value` is never negative; the part says whether it adds or takes."""
+    """One line of the rule set. `value` is never negative; the part says whether it adds or takes.
+
+    Where `value_min` is given, whoever records an entry chooses between it and `value`.
+    """
 
     code = text(16, required=True)
     part = one_of(*PARTS, required=True)
     text = text(120, required=True)
     value = points(required=True)
+    value_min = points(allow_none=True, load_default=None)
     max_times = fields.Integer(allow_none=True, load_default=None, validate=validate.Range(min=1))
     per_period_cap = points(allow_none=True, load_default=None)
     evidence_required = fields.Boolean(load_default=False)
@@ -87,6 +91,9 @@ class PointsPart(SitePart):
     def _check_rule_set(rule_set: Mapping[str, Any], mistakes: Mistakes) -> None:
         listed = Mistakes()
         listed.repeated("items", rule_set["items"], "code")
+        for i, item in enumerate(rule_set["items"]):
+            if item["value_min"] is not None and item["value_min"] > item["value"]:
+                listed.add(f"value_min is above the value {item['value']}", "items", i, "value_min")
         parts = Counter(item["part"] for item in rule_set["items"])
         for part in PARTS:
             if not parts[part]:

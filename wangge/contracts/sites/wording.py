@@ -21,6 +21,7 @@ from wangge.contracts.events import REGISTRY
 CHINA = ZoneInfo("Asia/Shanghai")
 
 NOTICE_EVENTS = (
+    "report.accepted",
     "report.rejected",
     "report.merged",
     "case.filed",
@@ -35,6 +36,10 @@ NOTICE_EVENTS = (
     "points.reversed",
 )
 """The facts that a route can be hung on."""
+
+
+NEVER_TOLD = frozenset({"reporter", "reporters"})
+"""Fields of a fact that no notice may repeat: who reported is nobody's business."""
 
 
 def moment(at: datetime | str) -> str:
@@ -54,7 +59,7 @@ def _environment(names: Mapping[str, str]) -> SandboxedEnvironment:
 def offered(event: str) -> frozenset[str]:
     """The variables that a fact of this name (`case.closed`) offers to its templates."""
     contract = REGISTRY[f"{event}.v1"]
-    return frozenset(contract.loader.fields) | {"site"}
+    return frozenset(contract.loader.fields) - NEVER_TOLD | {"site"}
 
 
 def used(source: str) -> frozenset[str]:

@@ -116,7 +116,7 @@ def test_limits_are_those_of_the_catalogue(code: str, limit: str) -> None:
         ("points.yaml", "expected_items: 16", "expected_items: 34", "16 items are listed, 34 are expected"),
         ("points.yaml", "categories: [G0101]", "categories: [G0109]", "there is no category G0109"),
         ("notify.yaml", "contacts: []", 'contacts: [{ref: "person:nobody", channels: [{channel: inbox}]}]', "there is no contact person:nobody"),
-        ("notify.yaml", "{event: case.filed, template: reporter.filed", "{event: case.filed, template: unit.overdue", "case.filed offers no {{ deadline }}"),
+        ("notify.yaml", "{event: report.accepted, template: reporter.accepted", "{event: report.accepted, template: unit.overdue", "report.accepted offers no {{ deadline }}"),
         ("story.yaml", "publisher: rider-app", "publisher: rider-ap", "there is no publisher rider-ap"),
         ("story.yaml", "who: hx-checker-1", "who: hx-checker-9", "there is no person hx-checker-9"),
         ("story.yaml", "channel: rider", "chanel: rider", "chanel: Unknown field."),
