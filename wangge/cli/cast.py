@@ -23,6 +23,7 @@ class Cast:
         self._people: dict[str, dict[str, Any]] = {row["person_id"]: row for row in intake["people"]}
         self._units = {row["unit_id"]: row["name"] for row in intake["units"]}
         self._grids = {row["area"]: row["name"] for row in intake["grids"]}
+        self._vouched = {row["login"] for row in intake["publishers"] if row.get("user_id_required", True)}
         self._addresses = addresses
         self._apis: dict[str, Api] = {}
 
@@ -51,6 +52,10 @@ class Cast:
         """The unit that the person works for."""
         row = self._people.get(person, {})
         return row.get("unit")
+
+    def must_be_vouched_for(self, login: str) -> bool:
+        """Whether the publisher must set the user_id that the broker checks."""
+        return login in self._vouched
 
     def find(
         self, roles: Iterable[str], unit: str | None = None, area: str | None = None, but: str = ""

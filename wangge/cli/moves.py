@@ -27,12 +27,14 @@ STATES = {
 COMMANDS = {
     "claim": "领单",
     "start": "到场处置",
+    "assist_done": "完成协办",
     "feedback": "反馈结果",
     "send_check": "送核查",
     "check": "核查",
     "close": "结案答复",
 }
 
+ASSISTED = "已到场协助。"
 SEEN = "到场查看，问题已解决。"
 RESULT = "已到场处置完毕。"
 REPLY = "您反映的问题已办理完毕，感谢您的反映。"
@@ -111,8 +113,16 @@ class Moves:
         if state == "claimed":
             return Act(handler, "start")
         if state == "handling":
-            return Act(handler, "feedback", self._feedback(told))
+            return self._assist(told.case) or Act(handler, "feedback", self._feedback(told))
         return self._finish(told, handler) if state in ("handled", "checking") else None
+
+    def _assist(self, case: Mapping[str, Any]) -> Act | None:
+        """An assist unit that still owes its part reports it; the lead cannot feed back before."""
+        for part in case.get("assist", ()):
+            if part["state"] in ("sent", "claimed"):
+                contact = self._cast.find(["unit_contact"], unit=part["unit"])
+                return Act(contact, "assist_done", {"result": ASSISTED}) if contact else None
+        return None
 
     def _finish(self, told: Told, handler: str) -> Act | None:
         """Somebody else looks at it, then somebody else closes it."""

@@ -74,6 +74,16 @@ def test_nobody_acts_where_nothing_is_theirs_to_do(moves: Moves, state: str) -> 
     assert moves.next(a_told(state=state)) is None
 
 
+def test_an_assist_unit_reports_its_part_before_the_lead_feeds_back(moves: Moves) -> None:
+    owing = [{"unit": "hx-wuguanhui", "state": "sent"}]
+    act = moves.next(a_told(state="handling", assist=owing))
+    assert act is not None
+    assert (act.who, act.command) == ("hx-wuguanhui-contact", "assist_done")
+    done = moves.next(a_told(state="handling", assist=[{"unit": "hx-wuguanhui", "state": "done"}]))
+    assert done is not None
+    assert done.command == "feedback"
+
+
 def test_helpers_and_a_photo_go_with_the_feedback(moves: Moves) -> None:
     act = moves.next(a_told(state="handling"))
     assert act is not None

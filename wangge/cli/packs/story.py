@@ -15,12 +15,13 @@ COMMANDS = (
     "dispatch",
     "claim",
     "start",
-    "return",
+    "assist_done",
     "feedback",
     "reject_feedback",
     "send_check",
     "check",
     "close",
+    "close_on_spot",
     "reopen",
 )
 
