@@ -1,0 +1,143 @@
+"""Remembers who has which channels; the addresses (P2) lie in a table of their own, so that they can be erased.
+
+Guarantee: of the contacts that somebody shared, the newest one (by the sequence of its aggregate) stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Row,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from services.notify.contacts.model import SHARED, Address, Channel, Contact, preferred
+from services.notify.metadata import metadata
+from wangge.chassis.transaction import Transaction
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("origin", Text, primary_key=True, comment="site:<site>, or shared by the person"),
+    Column("channels", ARRAY(Text), nullable=False),
+    Column("sequence", BigInteger, nullable=False, comment="of the fact that shared it"),
+)
+
+addresses = Table(
+    "contact_addresses",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, nullable=False, comment="P2"),
+    Column("secret", Text),
+    ForeignKeyConstraint(["ref", "origin"], ["contacts.ref", "contacts.origin"], ondelete="CASCADE"),
+    comment="P2: erased with its contact",
+)
+
+
+def channels_of(tx: Transaction, refs: Collection[str]) -> dict[str, set[Channel]]:
+    """The channels with an address of each of the references; who has none is left out."""
+    found: dict[str, set[Channel]] = {}
+    for row in tx.execute(select(contacts.c.ref, contacts.c.channels).where(contacts.c.ref.in_(refs))):
+        found.setdefault(row.ref, set()).update(Channel(channel) for channel in row.channels)
+    return found
+
+
+def find(tx: Transaction, ref: str) -> Contact:
+    """Somebody with all their addresses; none where nothing is known."""
+    rows = tx.execute(
+        select(addresses).where(addresses.c.ref == ref).order_by(addresses.c.channel, addresses.c.origin)
+    )
+    return Contact(ref, tuple(_address(row) for row in rows))
+
+
+def addresses_of(
+    tx: Transaction, wanted: Collection[tuple[str, Channel]]
+) -> dict[tuple[str, Channel], Address]:
+    """The address to use for each (reference, channel) that has one."""
+    rows = tx.execute(select(addresses).where(tuple_(addresses.c.ref, addresses.c.channel).in_(wanted)))
+    found: dict[tuple[str, Channel], list[Address]] = {}
+    for row in rows:
+        found.setdefault((row.ref, Channel(row.channel)), []).append(_address(row))
+    return {key: chosen for key, known in found.items() if (chosen := preferred(known)) is not None}
+
+
+def replace(tx: Transaction, site: str, wanted: Collection[Contact]) -> int:
+    """Put these contacts in the place of the site's; answers how many were added, changed or removed."""
+    origin = f"site:{site}"
+    before = _of_origin(tx, origin)
+    changed = [contact for contact in wanted if before.get(contact.ref) != set(contact.addresses)]
+    gone = before.keys() - {contact.ref for contact in wanted}
+    _drop(tx, origin, [*gone, *(contact.ref for contact in changed)])
+    _add(tx, origin, changed, sequence=0)
+    return len(changed) + len(gone)
+
+
+def share(tx: Transaction, contact: Contact, sequence: int) -> None:
+    """Keep what somebody shared in the place of what they shared before, unless a newer fact is known."""
+    statement = upsert(contacts).values(_row(SHARED, contact, sequence))
+    newer = statement.on_conflict_do_update(
+        index_elements=["ref", "origin"],
+        set_={"channels": statement.excluded.channels, "sequence": statement.excluded.sequence},
+        where=contacts.c.sequence < statement.excluded.sequence,
+    )
+    if tx.execute(newer.returning(contacts.c.ref)).first():
+        tx.execute(delete(addresses).where(addresses.c.ref == contact.ref, addresses.c.origin == SHARED))
+        _add_addresses(tx, SHARED, [contact])
+
+
+def _of_origin(tx: Transaction, origin: str) -> dict[str, set[Address]]:
+    found: dict[str, set[Address]] = {}
+    for row in tx.execute(select(addresses).where(addresses.c.origin == origin)):
+        found.setdefault(row.ref, set()).add(_address(row))
+    return found
+
+
+def _drop(tx: Transaction, origin: str, refs: Collection[str]) -> None:
+    if refs:
+        tx.execute(delete(contacts).where(contacts.c.origin == origin, contacts.c.ref.in_(refs)))
+
+
+def _add(tx: Transaction, origin: str, added: Collection[Contact], sequence: int) -> None:
+    if added:
+        tx.execute(insert(contacts), [_row(origin, contact, sequence) for contact in added])
+        _add_addresses(tx, origin, added)
+
+
+def _add_addresses(tx: Transaction, origin: str, added: Iterable[Contact]) -> None:
+    rows = [
+        {
+            "ref": contact.ref,
+            "origin": origin,
+            "channel": each.channel,
+            "address": each.address,
+            "secret": each.secret,
+        }
+        for contact in added
+        for each in contact.addresses
+    ]
+    if rows:
+        tx.execute(insert(addresses), rows)
+
+
+def _row(origin: str, contact: Contact, sequence: int) -> dict[str, Any]:
+    channels = sorted(each.channel.value for each in contact.addresses)
+    return {"ref": contact.ref, "origin": origin, "channels": channels, "sequence": sequence}
+
+
+def _address(row: Row[Any]) -> Address:
+    return Address(Channel(row.channel), row.address, row.secret, row.origin)

@@ -1,0 +1,1 @@
+"""Notify's copy of who is who: units, grids, people and their roles."""

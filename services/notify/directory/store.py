@@ -1,0 +1,131 @@
+"""Remembers the newest fact of every unit, grid, person and role.
+
+Guarantee: facts may come in any order and any number of times; the one with the highest sequence of its aggregate stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Table, Text, and_, or_, select, union_all
+from sqlalchemy.dialects.postgresql import insert
+
+from services.notify.directory.model import (
+    UNIT_ROLES,
+    Holders,
+    Question,
+    Role,
+    Spokespeople,
+    Standing,
+    answer,
+)
+from services.notify.metadata import metadata
+from wangge.chassis.transaction import Transaction
+
+units = Table(
+    "units",
+    metadata,
+    Column("unit_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("area", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+grids = Table(
+    "grids",
+    metadata,
+    Column("area", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("area", Text, nullable=False),
+    Column("unit_id", Text),
+    Column("status", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Index("people_unit", "unit_id"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("area", Text, primary_key=True),
+    Column("unit_id", Text, primary_key=True, comment="empty where the role is for no unit"),
+    Column("status", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Index("roles_unit", "unit_id"),
+    Index("roles_area", "role", "area"),
+)
+
+
+def keep(tx: Transaction, table: Table, row: Mapping[str, Any], sequence: int) -> None:
+    """Keep the row unless a newer fact of it is known."""
+    statement = insert(table).values(**row, sequence=sequence)
+    changed = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_=changed,
+            where=table.c.sequence < statement.excluded.sequence,
+        )
+    )
+
+
+def ask(tx: Transaction, questions: Collection[Question]) -> dict[Question, tuple[str, ...]]:
+    """The references that answer each question."""
+    if not questions:
+        return {}
+    asked_units = {question.unit_id for question in questions if isinstance(question, Spokespeople)}
+    holding = _roles(tx, asked_units, [question for question in questions if isinstance(question, Holders)])
+    spoken_for = {role.unit_id for role in holding if role.role in UNIT_ROLES}
+    staff = _people(tx, asked_units - spoken_for)
+    return {question: answer(question, holding, staff) for question in questions}
+
+
+def names_of(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
+    """The names of those of the codes that are units or grids."""
+    named = union_all(
+        select(units.c.unit_id.label("code"), units.c.name).where(units.c.unit_id.in_(codes)),
+        select(grids.c.area.label("code"), grids.c.name).where(grids.c.area.in_(codes)),
+    )
+    return {row.code: row.name for row in tx.execute(named)} if codes else {}
+
+
+def _roles(tx: Transaction, asked_units: Iterable[str], holders: Collection[Holders]) -> list[Role]:
+    areas = {area for question in holders for area in question.areas}
+    query = (
+        select(roles.c.person_id, roles.c.role, roles.c.area, roles.c.unit_id)
+        .outerjoin(people, people.c.person_id == roles.c.person_id)
+        .where(
+            roles.c.status == Standing.ACTIVE,
+            people.c.status.is_distinct_from(Standing.ENDED),
+            or_(
+                and_(roles.c.unit_id.in_(asked_units), roles.c.role.in_(UNIT_ROLES)),
+                and_(roles.c.role.in_({question.role for question in holders}), roles.c.area.in_(areas)),
+            ),
+        )
+    )
+    return [Role(row.person_id, row.role, row.area, row.unit_id or None) for row in tx.execute(query)]
+
+
+def _people(tx: Transaction, without_roles: Collection[str]) -> dict[str, list[str]]:
+    if not without_roles:
+        return {}
+    query = select(people.c.unit_id, people.c.person_id).where(
+        people.c.unit_id.in_(without_roles), people.c.status == Standing.ACTIVE
+    )
+    found: dict[str, list[str]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.unit_id, []).append(row.person_id)
+    return found

@@ -1,0 +1,1 @@
+"""One notice to one recipient by one channel, and how it arrived."""

@@ -1,0 +1,294 @@
+"""Remembers messages and every try to deliver them.
+
+Guarantee: at most one message for an event, a recipient and a channel, however often the event comes. A message that is
+taken for delivery is nobody else's until its lease ends. Limit: a try that outlives its lease may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    Index,
+    Row,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from services.notify.contacts.model import Channel
+from services.notify.messages.model import OPEN, Message, MessageState, unknown_message
+from services.notify.metadata import metadata
+from wangge.chassis.transaction import Transaction
+
+#: Due messages that are looked at to find some whose recipients have not too many under way already.
+LOOKED_AT = 200
+
+#: Days that a message is kept (domain: retention of messages, 1 year).
+KEPT_DAYS = 365
+
+#: Messages that one turn of the purge removes.
+PURGE = 1000
+
+IS_OPEN = text("state IN ('queued', 'failed', 'sent')")
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("case_no", Text),
+    Column("report_code", Text),
+    Column("subjects", ARRAY(Text), nullable=False, comment="correlation id, case number, report code"),
+    Column("area", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("is_urgent", Boolean, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("not_before", DateTime(timezone=True), nullable=False, comment="by the rules' clock"),
+    Column(
+        "due_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.clock_timestamp(),
+        comment="real time: of the next try; of a sent message the end of its lease",
+    ),
+    Column("created_at", DateTime(timezone=True), nullable=False, comment="by the rules' clock"),
+    Column("delivered_at", DateTime(timezone=True), comment="by the rules' clock"),
+    Column("read_at", DateTime(timezone=True), comment="by the rules' clock"),
+    Column("last_error", Text),
+    UniqueConstraint("event_id", "recipient", "channel", name="messages_once"),
+    Index("messages_due", "not_before", "due_at", postgresql_where=IS_OPEN),
+    Index("messages_subjects", "subjects", postgresql_using="gin"),
+    Index("messages_recipient", "recipient", "message_id"),
+    Index("messages_state", "state", "message_id"),
+    Index("messages_created", "created_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("message_id", Text, ForeignKey("messages.message_id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", SmallInteger, primary_key=True),
+    Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("outcome", Text, comment="delivered | failed; empty while under way or never known"),
+    Column("detail", Text),
+    comment="every try, in real time",
+)
+
+COLUMNS = [messages.c[field.name] for field in fields(Message)]
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Whose messages somebody may see: their own, and those of the areas that are theirs to oversee."""
+
+    recipients: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
+
+
+def add(tx: Transaction, written: Collection[Message]) -> list[Message]:
+    """Keep the messages that are not there yet; answers those."""
+    if not written:
+        return []
+    statement = upsert(messages).values([_row(message) for message in written])
+    kept = statement.on_conflict_do_nothing(constraint="messages_once").returning(messages.c.message_id)
+    ids = {row.message_id for row in tx.execute(kept)}
+    new = [message for message in written if message.message_id in ids]
+    stored = [
+        {
+            "message_id": each.message_id,
+            "attempt": 1,
+            "ended_at": func.clock_timestamp(),
+            "outcome": "delivered",
+        }
+        for each in new
+        if each.state is MessageState.DELIVERED
+    ]
+    if stored:
+        tx.execute(insert(deliveries).values(stored))
+    return new
+
+
+def find(tx: Transaction, message_id: str, visible: Visible, lock: bool = False) -> Message:
+    """The message. Raises `NotFound`, also for one that the asker may not see."""
+    query = select(*COLUMNS).where(messages.c.message_id == message_id, _sees(visible))
+    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise unknown_message(message_id)
+    return _message(row)
+
+
+def deliveries_of(tx: Transaction, message_id: str) -> list[Mapping[str, Any]]:
+    """Every try, the first one first."""
+    query = select(deliveries).where(deliveries.c.message_id == message_id).order_by(deliveries.c.attempt)
+    return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def page(
+    tx: Transaction, visible: Visible, filters: Mapping[str, Any], after: Sequence[Any] | None, limit: int
+) -> list[Message]:
+    """Messages, the newest first, after the one with this id."""
+    query = select(*COLUMNS).where(_sees(visible)).order_by(messages.c.message_id.desc()).limit(limit)
+    for name, column in (
+        ("recipient", messages.c.recipient),
+        ("event", messages.c.event_id),
+        ("state", messages.c.state),
+        ("channel", messages.c.channel),
+    ):
+        if filters[name] is not None:
+            query = query.where(column == filters[name])
+    if filters["correlation"] is not None:
+        query = query.where(messages.c.subjects.contains([filters["correlation"]]))
+    if after is not None:
+        query = query.where(messages.c.message_id < str(after[0]))
+    return [_message(row) for row in tx.execute(query)]
+
+
+def inbox(
+    tx: Transaction, recipients: Sequence[str], after: Sequence[Any] | None, limit: int
+) -> list[Message]:
+    """Inbox messages of these recipients, unread first, then the newest first; after (is read, id)."""
+    is_read = messages.c.state == MessageState.READ
+    query = (
+        select(*COLUMNS)
+        .where(messages.c.recipient.in_(recipients), messages.c.channel == Channel.INBOX)
+        .order_by(is_read, messages.c.message_id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        was_read, message_id = bool(after[0]), str(after[1])
+        further = and_(is_read == was_read, messages.c.message_id < message_id)
+        query = query.where(further if was_read else or_(further, is_read))
+    return [_message(row) for row in tx.execute(query)]
+
+
+def unread(tx: Transaction, recipients: Sequence[str]) -> int:
+    """How many inbox messages of these recipients are not read."""
+    query = select(func.count()).where(
+        messages.c.recipient.in_(recipients),
+        messages.c.channel == Channel.INBOX,
+        messages.c.state == MessageState.DELIVERED,
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def due(tx: Transaction, busy: Collection[tuple[str, Channel]]) -> list[Message]:
+    """Locked: messages that may go now, the longest waiting first, without those to recipients who are busy."""
+    query = (
+        select(*COLUMNS)
+        .where(
+            messages.c.state.in_(OPEN),
+            messages.c.not_before <= tx.now,
+            messages.c.due_at <= func.clock_timestamp(),
+        )
+        .order_by(messages.c.not_before, messages.c.due_at)
+        .limit(LOOKED_AT)
+        .with_for_update(skip_locked=True)
+    )
+    if busy:
+        query = query.where(tuple_(messages.c.recipient, messages.c.channel).not_in(list(busy)))
+    return [_message(row) for row in tx.execute(query)]
+
+
+def take(tx: Transaction, sent: Collection[Message], lease: timedelta) -> None:
+    """Keep that these go out now, and until when their outcome is waited for."""
+    if not sent:
+        return
+    ids = [message.message_id for message in sent]
+    tx.execute(
+        update(messages)
+        .where(messages.c.message_id.in_(ids))
+        .values(
+            state=MessageState.SENT, attempts=messages.c.attempts + 1, due_at=func.clock_timestamp() + lease
+        )
+    )
+    tx.execute(
+        insert(deliveries), [{"message_id": each.message_id, "attempt": each.attempts} for each in sent]
+    )
+
+
+def settle(tx: Transaction, message: Message, detail: str, next_try: timedelta = timedelta()) -> bool:
+    """Keep what came of the try. False when the lease ended meanwhile and somebody else tries: then nothing changes."""
+    values = {name: getattr(message, name) for name in ("state", "not_before", "delivered_at", "last_error")}
+    changed = tx.execute(
+        update(messages)
+        .where(
+            messages.c.message_id == message.message_id,
+            messages.c.attempts == message.attempts,
+            messages.c.state == MessageState.SENT,
+        )
+        .values(**values, due_at=func.clock_timestamp() + next_try)
+    ).rowcount
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.message_id == message.message_id, deliveries.c.attempt == message.attempts)
+        .values(
+            ended_at=func.clock_timestamp(),
+            outcome="delivered" if message.state is MessageState.DELIVERED else "failed",
+            detail=detail,
+        )
+    )
+    return bool(changed)
+
+
+def save(tx: Transaction, message: Message) -> None:
+    """Keep the state of a message that was found locked."""
+    values = {name: getattr(message, name) for name in ("state", "read_at", "last_error")}
+    tx.execute(update(messages).where(messages.c.message_id == message.message_id).values(**values))
+
+
+def purge(tx: Transaction) -> int:
+    """Remove a portion of the messages past their keeping time, with their tries; answers its size."""
+    old = (
+        select(messages.c.message_id)
+        .where(messages.c.created_at < tx.now - timedelta(days=KEPT_DAYS), messages.c.state.not_in(OPEN))
+        .limit(PURGE)
+    )
+    return tx.execute(delete(messages).where(messages.c.message_id.in_(old))).rowcount
+
+
+def _sees(visible: Visible) -> ColumnElement[bool]:
+    patterns = [f"{prefix}%" for prefix in visible.prefixes]
+    own = messages.c.recipient.in_(visible.recipients)
+    return or_(own, messages.c.area.like(any_(literal(patterns, ARRAY(Text))))) if patterns else own
+
+
+def _row(message: Message) -> dict[str, Any]:
+    row = {field.name: getattr(message, field.name) for field in fields(Message)}
+    return {**row, "subjects": message.subjects}
+
+
+def _message(row: Row[Any]) -> Message:
+    values = dict(row._mapping)  # noqa: SLF001 (the documented way to a row's columns by name)
+    return Message(**{**values, "channel": Channel(row.channel), "state": MessageState(row.state)})

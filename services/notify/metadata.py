@@ -1,0 +1,5 @@
+"""Collects the tables of notify's nouns."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()

@@ -1,0 +1,5 @@
+"""Alembic's entry into notify's migrations."""
+
+from wangge.chassis.alembic_env import run
+
+run()

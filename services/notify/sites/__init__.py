@@ -1,0 +1,1 @@
+"""What one community tells its people, by which rules."""
