@@ -1,7 +1,5 @@
 """Tells a refusal, a temporary, a permanent and an infrastructure fault apart, in one function."""
 
-import socket
-
 import kombu.exceptions
 import redis.exceptions
 import requests
@@ -25,7 +23,9 @@ def classify(error: BaseException) -> Refusal | Fault:
         return _classify_database(error)
     if isinstance(error, sa.TimeoutError):
         return Infrastructure(f"no database connection free: {error}")
-    if isinstance(error, redis.exceptions.RedisError | requests.RequestException | socket.timeout):
+    if isinstance(
+        error, redis.exceptions.RedisError | requests.RequestException | ConnectionError | TimeoutError
+    ):
         return Temporary(f"{type(error).__name__}: {error}")
     if isinstance(error, AMQPError | kombu.exceptions.KombuError):
         return Infrastructure(f"{type(error).__name__}: {error}")

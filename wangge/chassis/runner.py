@@ -9,11 +9,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import amqp
 import eventlet
 import nameko
 from eventlet.event import Event as Signal
@@ -78,19 +78,25 @@ def main(service_cls: type[Service], registry: Registry) -> None:
 def _prepare(app: App) -> None:
     """Migrate and declare, waiting for database and broker where they are just coming up."""
     until = time.monotonic() + START_SECONDS
-    for attempt, step in enumerate([app.migrate, app.declare]):
-        while True:
-            try:
-                step()
-                break
-            except (OSError, amqp.AMQPError, Exception) as error:
-                fault = classify(error)
-                if not isinstance(fault, Infrastructure) and not isinstance(error, OSError):
-                    raise
-                if time.monotonic() > until:
-                    raise Infrastructure(str(fault)) from error
-                log.info("waiting to start", cause=str(fault))
-                eventlet.sleep(broker.backoff(attempt))
+    for step in (app.migrate, app.declare):
+        attempt = 0
+        while not _is_done(step, until):
+            eventlet.sleep(broker.backoff(attempt))
+            attempt += 1
+
+
+def _is_done(step: Callable[[], None], until: float) -> bool:
+    """Try a step; False when what it needs is away. Raises `Infrastructure` when it is away for too long."""
+    try:
+        step()
+    except Exception as error:
+        if not isinstance(error, OSError) and not isinstance(classify(error), Infrastructure):
+            raise
+        if time.monotonic() > until:
+            raise Infrastructure(str(error)) from error
+        log.info("waiting to start", cause=str(error).strip())
+        return False
+    return True
 
 
 def _serve(service_cls: type[Service], app: App) -> None:

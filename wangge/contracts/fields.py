@@ -6,7 +6,9 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from wangge.contracts.areas import Area
 
-REFERENCE = r"^(person|resident|publisher|unit):[A-Za-z0-9._-]{1,64}$"
+REFERENCE = (
+    r"^((person|resident|unit):[A-Za-z0-9._-]{1,64}|publisher:[A-Za-z0-9._-]{1,64}(/[A-Za-z0-9._-]{1,64})?)$"
+)
 PERSON_ID = r"^[A-Za-z0-9._-]{1,64}$"
 REPORT_CODE = r"^BG[0-9]{8}-[0-9]{6,}$"
 CASE_NO = r"^[0-9]{19}$"
@@ -59,7 +61,10 @@ def instant(**kwargs: Any) -> fields.AwareDateTime:
 
 
 def reference(**kwargs: Any) -> fields.String:
-    """Who, without saying who: `person:<id>`, `resident:<id>`, `publisher:<login>`, `unit:<id>`."""
+    """Who, without saying who: `person:<id>`, `resident:<id>`, `unit:<id>`, `publisher:<login>`.
+
+    `publisher:<login>/<reference>` is somebody whom only that publisher knows; it passes the answer on.
+    """
     return matching(REFERENCE, **kwargs)
 
 
