@@ -18,12 +18,11 @@ from services.notify.messages.model import store as stored
 from services.notify.routes.model import Route, allot, questions, wanted
 from services.notify.sites import store as site_store
 from services.notify.sites.store import Rules
-from services.notify.templates.model import variables
 from wangge.chassis.errors import Permanent
 from wangge.chassis.ids import new_id
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.envelope import Event
-from wangge.contracts.sites.wording import render
+from wangge.contracts.sites.wording import NEVER_TOLD, render
 
 NAMED = ("area", "lead", "unit")
 """Fields of a fact that hold the code of a unit or a place; `assist` holds several."""
@@ -76,7 +75,8 @@ def _words(
     """Title and text of each route."""
     codes = [event.data[name] for name in NAMED if event.data.get(name)] + [*event.data.get("assist", ())]
     names = {**rules.site.names, **directory_store.names_of(tx, codes)}
-    known = variables(event.data, rules.site.name)
+    known = {name: value for name, value in event.data.items() if name not in NEVER_TOLD}
+    known["site"] = rules.site.name
     words = {}
     for route in routes:
         template = rules.templates[route.template]

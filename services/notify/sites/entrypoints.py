@@ -12,13 +12,11 @@ from services.notify.sites import store
 from services.notify.sites.model import Site, unknown_site
 from services.notify.sites.schemas import SiteAnswer, site_of
 from services.notify.templates import store as template_store
-from services.notify.templates.model import check_discreet
 from services.notify.templates.schemas import templates_of
 from wangge.chassis.errors import invalid
 from wangge.chassis.http import Ask, route
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.sites import NotifyPart, SiteApplied
-from wangge.contracts.sites.wording import used
 
 #: Bytes of a part: a street office of some ten thousand contacts.
 PART_BYTES = 4 * 1024 * 1024
@@ -42,15 +40,12 @@ class SiteEntrypoints:
         if part["site"] != site:
             raise invalid([{"field": "site", "message": f"the address says {site}"}])
         ask.who.require_area(part["area"])
-        templates = templates_of(part)
-        for template in templates:
-            check_discreet(template, used(template.title) | used(template.text))
         wanted = site_of(part)
         before = store.find(tx, site)
         if before and before.revision == wanted.revision:
             return {"site": site, "revision": wanted.revision, "changed": {}}
         changed = store.save(tx, wanted)
-        changed["templates"] = template_store.replace(tx, site, templates)
+        changed["templates"] = template_store.replace(tx, site, templates_of(part))
         changed["routes"] = route_store.replace(tx, site, routes_of(part))
         changed["contacts"] = contact_store.replace(tx, site, contacts_of(part))
         return {"site": site, "revision": wanted.revision, "changed": changed}

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2 import Template, TemplateError, TemplateSyntaxError, pass_context
 from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from wangge.contracts.events import REGISTRY
 
 CHINA = ZoneInfo("Asia/Shanghai")
+
+#: Templates kept compiled: compiling one costs a millisecond, filling it in a twentieth of that.
+COMPILED_TEMPLATES = 1024
+
+NAMES = "_names"
+"""Under this name a template being filled in finds the Chinese names; no fact offers it, so no template may use it."""
 
 NOTICE_EVENTS = (
     "report.accepted",
@@ -49,11 +57,25 @@ def moment(at: datetime | str) -> str:
     return f"{local.month}月{local.day}日 {local:%H:%M}"
 
 
-def _environment(names: Mapping[str, str]) -> SandboxedEnvironment:
+@pass_context
+def _name(context: Context, code: object) -> str:
+    known: Mapping[str, str] = context.get(NAMES, {})
+    return known.get(str(code), str(code))
+
+
+def _environment() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
     environment.filters["moment"] = moment
-    environment.filters["name"] = lambda code: names.get(str(code), str(code))
+    environment.filters["name"] = _name
     return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+@lru_cache(maxsize=COMPILED_TEMPLATES)
+def _compiled(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
 
 
 def offered(event: str) -> frozenset[str]:
@@ -64,10 +86,9 @@ def offered(event: str) -> frozenset[str]:
 
 def used(source: str) -> frozenset[str]:
     """The variables that a template uses. Raises `ValueError` when it does not compile."""
-    environment = _environment({})
     try:
-        environment.from_string(source)
-        return frozenset(find_undeclared_variables(environment.parse(source)))
+        _compiled(source)
+        return frozenset(find_undeclared_variables(_ENVIRONMENT.parse(source)))
     except TemplateSyntaxError as wrong:
         raise ValueError(f"line {wrong.lineno} of the template: {wrong.message}") from wrong
 
@@ -75,6 +96,6 @@ def used(source: str) -> frozenset[str]:
 def render(source: str, variables: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The text that a template makes of a fact's data. Raises `ValueError` naming why it makes none."""
     try:
-        return _environment(names).from_string(source).render(variables).strip()
-    except (TemplateError, ValueError, TypeError) as wrong:
+        return _compiled(source).render({**variables, NAMES: names}).strip()
+    except (TemplateError, ArithmeticError, LookupError, ValueError, TypeError) as wrong:
         raise ValueError(f"the template cannot be filled in: {wrong}") from wrong
