@@ -1,0 +1,1 @@
+"""Cases: from a report to the answer that its reporters get."""

@@ -1,0 +1,445 @@
+"""Remembers cases, their parts, clocks and reporters, their history and their numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    false,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from services.dispatch.calendars.model import Clock, Limit
+from services.dispatch.cases.model import (
+    Assignment,
+    Case,
+    CaseState,
+    FlowRecord,
+    Moved,
+    PartState,
+    Stage,
+    StageClock,
+)
+from services.dispatch.categories.model import ClockFrom
+from services.dispatch.metadata import metadata
+from wangge.chassis.database import Database
+from wangge.chassis.errors import NotFound, Stale
+from wangge.chassis.transaction import Transaction
+from wangge.contracts.areas import Area, Level
+
+INSTANT = DateTime(timezone=True)
+
+# not `case`: that is a word of SQL
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_no", Text, primary_key=True),
+    Column("report_code", Text, nullable=False, unique=True),
+    Column("site", Text, nullable=False),
+    Column("area", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("urgency", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("location", JSONB(none_as_null=True)),
+    Column("reporter", Text, nullable=False),
+    Column("is_confidential", Boolean, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("category_name", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("limit", Text, nullable=False),
+    Column("clock_from", Text, nullable=False),
+    Column("closing_condition", Text, nullable=False),
+    Column("on_spot_allowed", Boolean, nullable=False),
+    Column("needs_check", Boolean, nullable=False),
+    Column("pool", Boolean, nullable=False),
+    Column("units_allowed", ARRAY(Text), nullable=False),
+    Column("received_at", INSTANT, nullable=False),
+    Column("filed_at", INSTANT, nullable=False),
+    Column("changed_at", INSTANT, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("dispatched_at", INSTANT),
+    Column("claimed_at", INSTANT),
+    Column("started_at", INSTANT),
+    Column("handled_at", INSTANT),
+    Column("checked_at", INSTANT),
+    Column("closed_at", INSTANT),
+    Column("handler", Text),
+    Column("hands", ARRAY(Text), nullable=False),
+    Column("helpers", ARRAY(Text), nullable=False),
+    Column("checker", Text),
+    Column("check_passed", Boolean, nullable=False),
+    Column("closer", Text),
+    Column("is_on_spot", Boolean, nullable=False),
+    Column("result", Text),
+    Column("reply", Text),
+    Column("rework_count", Integer, nullable=False),
+    Column("reopen_count", Integer, nullable=False),
+    Column("closing", Integer, nullable=False),
+    # what follows is computed from the case, to be searched by
+    Column("lead", Text),
+    Column("units", ARRAY(Text), nullable=False),
+    Column("deadline", INSTANT),
+    Column("next_due_at", INSTANT),
+    Index("cases_filed", "filed_at", "case_no"),
+    Index("cases_state", "state", "filed_at", "case_no"),
+    Index("cases_area", "area", "filed_at", postgresql_ops={"area": "text_pattern_ops"}),
+    Index("cases_lead", "lead", "filed_at", "case_no"),
+    Index("cases_units", "units", postgresql_using="gin"),
+    Index("cases_deadline", "deadline"),
+    Index("cases_due", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("case_no", Text, ForeignKey("cases.case_no"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("unit", Text, primary_key=True),
+    Column("is_lead", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sent_at", INSTANT, nullable=False),
+    Column("claimed_at", INSTANT),
+    Column("done_at", INSTANT),
+    Column("result", Text),
+    Index("assignment_one_lead", "case_no", "round", unique=True, postgresql_where=text("is_lead")),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("case_no", Text, ForeignKey("cases.case_no"), primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("limit", Text, nullable=False),
+    Column("started_at", INSTANT, nullable=False),
+    Column("deadline", INSTANT, nullable=False),
+    Column("finished_at", INSTANT),
+    Column("overdue_at", INSTANT),
+)
+
+flow_record = Table(
+    "flow_record",
+    metadata,
+    Column("case_no", Text, ForeignKey("cases.case_no"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("op", Text, nullable=False),
+    Column("from_state", Text),
+    Column("to_state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("unit", Text),
+    Column("opinion", Text, nullable=False),
+    Column("receiver", Text),
+    Column("evidence", JSONB, nullable=False),
+    Column("at", INSTANT, nullable=False),
+)
+
+# of_report is the report that the case was filed on, so that a merged reporter may be known before the case is
+reporter = Table(
+    "reporter",
+    metadata,
+    Column("of_report", Text, primary_key=True),
+    Column("report_code", Text, primary_key=True),
+    Column("ref", Text, nullable=False),
+    Column("wants_reply", Boolean, nullable=False),
+    Column("is_confidential", Boolean, nullable=False),
+    Column("id", BigInteger, Identity(), nullable=False),
+)
+
+case_serial = Table(
+    "case_serial",
+    metadata,
+    Column("county", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+#: Serials that one process takes at a time; what it does not use before it ends is left out.
+SERIAL_BLOCK = 20
+
+COLUMNS = {field.name for field in fields(Case)} - {"assignments", "clocks"}
+TUPLES = ("units_allowed", "hands", "helpers")
+
+
+class Serials:
+    """Hands out serials of a county and day from blocks, so that no transaction waits for another's number.
+
+    Guarantee: no serial is handed out twice. Limit: gaps, where a block was not used up.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[str, date], deque[int]] = defaultdict(deque)
+
+    def take(self, database: Database, county: str, day: date) -> int:
+        """The next serial; a new block costs one short transaction of its own."""
+        block = self._blocks[county, day]
+        if not block:
+            self._forget_other_days(day)
+            block.extend(self._new_block(database, county, day))
+        return block.popleft()
+
+    def _new_block(self, database: Database, county: str, day: date) -> range:
+        statement = insert(case_serial).values(county=county, day=day, last=SERIAL_BLOCK)
+        statement = statement.on_conflict_do_update(
+            index_elements=["county", "day"], set_={"last": case_serial.c.last + SERIAL_BLOCK}
+        )
+        with database.connect() as connection:
+            last = connection.execute(statement.returning(case_serial.c.last)).scalar_one()
+        return range(last - SERIAL_BLOCK + 1, last + 1)
+
+    def _forget_other_days(self, day: date) -> None:
+        for key in [key for key in self._blocks if key[1] != day]:
+            del self._blocks[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reported: a reference, and whether they want the reply."""
+
+    report_code: str
+    ref: str
+    wants_reply: bool
+    is_confidential: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an asker may see: cases within the areas, and cases of the unit."""
+
+    areas: tuple[Area, ...]
+    unit: str | None
+
+    def sees(self, case: Case) -> bool:
+        """Whether this case is in sight."""
+        place = Area.parse(case.area)
+        return self.unit in case.units or any(area.contains(place) for area in self.areas)
+
+
+def find(tx: Transaction, case_no: str, lock: bool = False) -> Case:
+    """The case. Raises `NotFound`."""
+    wanted = select(cases).where(cases.c.case_no == case_no)
+    found = _loaded(tx, wanted.with_for_update() if lock else wanted)
+    if not found:
+        raise unknown(case_no)
+    return found[0]
+
+
+def unknown(case_no: str) -> NotFound:
+    """The refusal for a case that is not there, or not in the asker's sight."""
+    return NotFound("case.unknown", f"没有案件 {case_no}", f"there is no case {case_no}")
+
+
+def add(tx: Transaction, steps: Sequence[Moved]) -> bool:
+    """Add a new case with its first records; False when its report has a case already."""
+    case = steps[-1].case
+    statement = insert(cases).values(_row(case)).on_conflict_do_nothing(index_elements=["report_code"])
+    if not tx.execute(statement).rowcount:
+        return False
+    _write_parts(tx, case, case.assignments, case.clocks)
+    _append(tx, [step.record for step in steps])
+    return True
+
+
+def save(tx: Transaction, before: Case, moved: Moved) -> None:
+    """Keep a case after a move, and its line of history. Raises `Stale` when it changed meanwhile."""
+    case = moved.case
+    statement = update(cases).where(cases.c.case_no == case.case_no, cases.c.version == case.version - 1)
+    if not tx.execute(statement.values(_row(case))).rowcount:
+        raise Stale("version.stale", "内容已被他人更新，请刷新后重试", "it was changed meanwhile")
+    _write_parts(
+        tx,
+        case,
+        [each for each in case.assignments if each not in before.assignments],
+        [each for each in case.clocks if each not in before.clocks],
+    )
+    _append(tx, [moved.record])
+
+
+def history(tx: Transaction, case_no: str, after_seq: int, limit: int) -> Sequence[Row[Any]]:
+    """Up to `limit` lines of a case's history after a number."""
+    wanted = select(flow_record).where(flow_record.c.case_no == case_no, flow_record.c.seq > after_seq)
+    return tx.execute(wanted.order_by(flow_record.c.seq).limit(limit)).all()
+
+
+def listed(
+    tx: Transaction, sight: Sight, filters: Mapping[str, Any], after: tuple[datetime, str] | None, limit: int
+) -> list[Case]:
+    """Up to `limit` cases in sight, the newest first, after the given filing time and number."""
+    wanted = select(cases).where(_in_sight(sight), *_filtered(filters))
+    if after:
+        wanted = wanted.where(tuple_(cases.c.filed_at, cases.c.case_no) < tuple_(*after))
+    return _loaded(tx, wanted.order_by(cases.c.filed_at.desc(), cases.c.case_no.desc()).limit(limit))
+
+
+def due(tx: Transaction, now: datetime, limit: int) -> list[Case]:
+    """Up to `limit` cases whose deadline has passed, the oldest first, locked; what others hold is left to them."""
+    wanted = select(cases).where(cases.c.next_due_at < now).order_by(cases.c.next_due_at).limit(limit)
+    return _loaded(tx, wanted.with_for_update(skip_locked=True))
+
+
+def add_reporter(tx: Transaction, of_report: str, one: Reporter) -> None:
+    """Keep who reported, or reported it, too; a second time changes nothing."""
+    tx.execute(
+        insert(reporter)
+        .values(
+            of_report=of_report,
+            report_code=one.report_code,
+            ref=one.ref,
+            wants_reply=one.wants_reply,
+            is_confidential=one.is_confidential,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def reporters_to_answer(tx: Transaction, of_report: str) -> list[str]:
+    """References of everybody who wants the reply, in the order in which they came."""
+    wanted = select(reporter.c.ref).where(reporter.c.of_report == of_report, reporter.c.wants_reply)
+    return list(dict.fromkeys(tx.execute(wanted.order_by(reporter.c.id)).scalars()))
+
+
+# rows <-> cases
+
+
+def _row(case: Case) -> dict[str, Any]:
+    row = {name: getattr(case, name) for name in COLUMNS}
+    return row | {
+        **{name: list(row[name]) for name in TUPLES},
+        "limit": str(case.limit),
+        "lead": case.lead,
+        "units": sorted(case.units),
+        "deadline": case.deadline,
+        "next_due_at": case.next_due_at,
+    }
+
+
+def _write_parts(
+    tx: Transaction, case: Case, assignments: Iterable[Assignment], clocks: Iterable[StageClock]
+) -> None:
+    parts = [
+        {"case_no": case.case_no, **{field.name: getattr(each, field.name) for field in fields(each)}}
+        for each in assignments
+    ]
+    running = [
+        {
+            "case_no": case.case_no,
+            "stage": each.stage,
+            "number": each.number,
+            "limit": str(each.clock.limit),
+            "started_at": each.clock.started_at,
+            "deadline": each.clock.deadline,
+            "finished_at": each.clock.finished_at,
+            "overdue_at": each.overdue_at,
+        }
+        for each in clocks
+    ]
+    _upsert(tx, assignment, parts)
+    _upsert(tx, clock, running)
+
+
+def _upsert(tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    statement = insert(table).values(rows)
+    updated = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=updated))
+
+
+def _append(tx: Transaction, records: Iterable[FlowRecord]) -> None:
+    rows = [{field.name: getattr(record, field.name) for field in fields(record)} for record in records]
+    tx.execute(insert(flow_record).values([{**row, "evidence": list(row["evidence"])} for row in rows]))
+
+
+def _loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:
+    rows = tx.execute(wanted).mappings().all()
+    numbers = [row["case_no"] for row in rows]
+    if not numbers:
+        return []
+    parts = _by_case(
+        tx, assignment, numbers, assignment.c.round, assignment.c.is_lead.desc(), assignment.c.unit
+    )
+    clocks = _by_case(tx, clock, numbers, clock.c.started_at, clock.c.number)
+    return [_case(row, parts[row["case_no"]], clocks[row["case_no"]]) for row in rows]
+
+
+def _by_case(
+    tx: Transaction, table: Table, numbers: Collection[str], *order: ColumnElement[Any]
+) -> dict[str, list[RowMapping]]:
+    found: dict[str, list[RowMapping]] = defaultdict(list)
+    wanted = select(table).where(table.c.case_no.in_(numbers)).order_by(*order)
+    for row in tx.execute(wanted).mappings():
+        found[row["case_no"]].append(row)
+    return found
+
+
+def _case(row: RowMapping, parts: Iterable[RowMapping], clocks: Iterable[RowMapping]) -> Case:
+    stored = {name: row[name] for name in COLUMNS}
+    typed = {
+        **{name: tuple(stored[name]) for name in TUPLES},
+        "limit": Limit.parse(row["limit"]),
+        "clock_from": ClockFrom(row["clock_from"]),
+        "state": CaseState(row["state"]),
+        "assignments": tuple(_assignment(each) for each in parts),
+        "clocks": tuple(_clock(each) for each in clocks),
+    }
+    return Case(**stored | typed)
+
+
+def _assignment(row: RowMapping) -> Assignment:
+    stored = {field.name: row[field.name] for field in fields(Assignment)}
+    return Assignment(**stored | {"state": PartState(row["state"])})
+
+
+def _clock(row: RowMapping) -> StageClock:
+    limit = Limit.parse(row["limit"])
+    running = Clock(limit, row["started_at"], row["deadline"], finished_at=row["finished_at"])
+    return StageClock(Stage(row["stage"]), row["number"], running, row["overdue_at"])
+
+
+def _in_sight(sight: Sight) -> ColumnElement[bool]:
+    seen = [_within(area) for area in sight.areas]
+    if sight.unit:
+        seen.append(cases.c.units.contains([sight.unit]))
+    return or_(false(), *seen)
+
+
+def _within(area: Area) -> ColumnElement[bool]:
+    inside = area.code.removesuffix("00") if area.level is Level.GRID else area.code
+    return cases.c.area.like(f"{inside}%")
+
+
+def _filtered(filters: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
+    for name in ("report_code", "state", "lead"):
+        if filters[name] is not None:
+            yield cases.c[name] == filters[name]
+    if filters["area"] is not None:
+        yield _within(Area.parse(filters["area"]))
+    if filters["due_before"] is not None:
+        yield cases.c.deadline < filters["due_before"]

@@ -1,0 +1,1 @@
+"""Read-only copies of intake's directory: units, grids, people and their roles."""

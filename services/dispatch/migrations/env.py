@@ -1,0 +1,3 @@
+from wangge.chassis.alembic_env import run
+
+run()
