@@ -23,7 +23,8 @@ class OpenApiEntrypoints:
     def openapi_json(self, who: Principal, request: Request) -> Response:
         """This service's OpenAPI 3.1 document."""
         document = openapi.describe(type(self), self.name, __version__)
-        return Response(orjson.dumps(document), content_type="application/json")
+        # the bounds of amounts are Decimals
+        return Response(orjson.dumps(document, default=float), content_type="application/json")
 
     @route("GET", "/docs", is_public=True, is_raw=True, tag="about")
     def docs(self, who: Principal, request: Request) -> Response:
