@@ -1,0 +1,1 @@
+"""Score entries: recorded, reviewed, posted, reversed."""

@@ -1,0 +1,1 @@
+"""The party members who are scored."""

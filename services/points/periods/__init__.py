@@ -1,0 +1,1 @@
+"""The periods in which scores are counted."""

@@ -1,0 +1,1 @@
+"""The versioned rules by which points are earned."""

@@ -1,0 +1,1 @@
+"""The site packs that were applied here."""
