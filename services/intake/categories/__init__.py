@@ -1,0 +1,1 @@
+"""Categories: what kind of thing a report tells of."""

@@ -1,0 +1,5 @@
+"""Alembic's door to intake's tables."""
+
+from wangge.chassis.alembic_env import run
+
+run()

@@ -1,0 +1,1 @@
+"""People of the directory, their roles, and their names apart."""

@@ -1,0 +1,1 @@
+"""Publishers: outside systems that may tell of incidents."""

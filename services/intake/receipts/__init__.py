@@ -1,0 +1,1 @@
+"""Receipts: the one answer to each message of a publisher."""

@@ -1,0 +1,1 @@
+"""Reports: what was told, sorted and decided."""

@@ -1,0 +1,1 @@
+"""Units: organisations that can be handed a case."""
