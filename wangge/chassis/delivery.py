@@ -13,6 +13,9 @@ from wangge.chassis.errors import FieldError, Permanent
 from wangge.contracts.envelope import MAX_BODY_BYTES, Event
 from wangge.contracts.registry import Registry
 
+OPEN_EXCHANGE = "incidents"
+"""Where outside systems may write: what tells a service's own fact there is forged."""
+
 #: A message delivered this often without being settled runs alone: it may be what killed the process.
 SUSPECT_DELIVERIES = 2
 
@@ -77,6 +80,12 @@ def read(delivery: Delivery, registry: Registry) -> Event:
             "unknown_type",
             f"no contract for {event.type}",
             [{"field": "type", "message": f"unknown: {event.type}"}],
+        )
+    if delivery.exchange == OPEN_EXCHANGE and contract.on_exchange != OPEN_EXCHANGE:
+        raise Permanent(
+            "wrong_exchange",
+            f"{event.type} is not for {OPEN_EXCHANGE}",
+            [{"field": "type", "message": f"{event.type} cannot be sent here"}],
         )
     try:
         data = contract.loader.load(event.data)

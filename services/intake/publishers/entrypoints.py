@@ -7,6 +7,7 @@ from nameko.extensions import DependencyProvider
 
 from services.intake.directory import DirectoryCache
 from services.intake.publishers import store
+from services.intake.publishers.model import PUBLISHER
 from services.intake.publishers.schemas import PublisherPage, PublisherQuery
 from wangge.chassis.app import App
 from wangge.chassis.auth import Principal
@@ -14,9 +15,6 @@ from wangge.chassis.http import Ask, route
 from wangge.chassis.pages import key_of, page
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
-
-PUBLISHER = "publisher"
-"""The one role of a principal who came with an API key."""
 
 
 class PublisherEntrypoints:

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from wangge.chassis.errors import Permanent
 
+PUBLISHER = "publisher"
+"""The one role of a principal who came with an API key."""
+
 UNKNOWN = "unknown"
 """Whose receipts nobody reads: of messages that cannot be traced to a publisher."""
 
@@ -45,6 +48,10 @@ class Publishers:
     by_login: Mapping[str, Publisher]
     by_source: Mapping[str, Publisher]
     by_key: Mapping[str, Publisher]
+
+    def of(self, ref: str) -> Publisher | None:
+        """The publisher of a reference such as `publisher:hotline12345`."""
+        return self.by_login.get(ref.removeprefix("publisher:"))
 
 
 def ended(publisher: Publisher) -> Publisher:

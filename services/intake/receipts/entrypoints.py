@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.intake.directory import DirectoryCache
-from services.intake.publishers.model import answer_to
+from services.intake.publishers.model import PUBLISHER, answer_to
 from services.intake.receipts import store
 from services.intake.receipts.model import Outcome, Receipt, again
 from services.intake.receipts.quarantine import LOGIN_CHARACTERS, errors_of, sender_of
@@ -31,7 +31,7 @@ class ReceiptEntrypoints:
     @route("GET", "/v1/receipts/<publisher>/<message_id>", answer=ReceiptAnswer(), tag="receipts")
     def show_receipt(self, tx: Transaction, ask: Ask, publisher: str, message_id: str) -> dict[str, Any]:
         """The receipt of a message: for the publisher itself, admins and intake operators."""
-        is_own = ask.who.id == f"publisher:{publisher}" and ask.who.has_role("publisher")
+        is_own = ask.who.id == f"publisher:{publisher}" and PUBLISHER in ask.who.roles
         receipt = None
         if is_own or ask.who.has_role("intake_operator"):
             receipt = store.find(tx, publisher, message_id)

@@ -10,24 +10,36 @@ from __future__ import annotations
 
 import select
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
+import eventlet
 import orjson
 from eventlet.patcher import original
+from eventlet.queue import Empty, Queue
 
-#: Lines of one transaction.
+from wangge.contracts.envelope import MAX_BODY_BYTES
+
+#: Lines of one transaction, at most; a slow sender's lines go as they come.
 PORTION = 50
 
 #: Bytes of one line, as of one message.
-LINE_BYTES = 256 * 1024
-
-#: Bytes read from the connection at once.
-READ_BYTES = 64 * 1024
+LINE_BYTES = MAX_BODY_BYTES
 
 #: Bytes of unread receipts kept in memory before they go to a file.
 UNREAD_BYTES = 1024 * 1024
+
+#: Bytes written to the connection at once.
+WRITE_BYTES = 64 * 1024
+
+
+class Stream(Protocol):
+    """A body that is read line by line."""
+
+    def readline(self, size: int) -> bytes:
+        """The next line, or `size` bytes of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,63 +50,68 @@ class Line:
     body: bytes | None
 
 
-def lines_of(stream: BinaryIO) -> Iterator[Line]:
+def lines_of(stream: Stream) -> Iterator[Line]:
     """The lines of the stream that hold anything, numbered from 1; never more than one line is held."""
-    number, rest, is_skipping = 0, b"", False
-    while chunk := stream.read(READ_BYTES):
-        *whole, rest = (rest + chunk).split(b"\n")
-        for body in whole:
-            number += 1
-            if is_skipping or len(body) > LINE_BYTES:
-                is_skipping = False
-                yield Line(number, None)
-            elif body.strip():
-                yield Line(number, body)
-        if len(rest) > LINE_BYTES:
-            is_skipping, rest = True, b""
-    if is_skipping:
-        yield Line(number + 1, None)
-    elif rest.strip():
-        yield Line(number + 1, rest)
-
-
-def portions(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """The lines in portions."""
-    portion: list[Line] = []
-    for line in lines:
-        portion.append(line)
-        if len(portion) == PORTION:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+    number = 0
+    while piece := stream.readline(LINE_BYTES + 1):
+        number += 1
+        if len(piece) <= LINE_BYTES or piece.endswith(b"\n"):
+            if piece.strip():
+                yield Line(number, piece)
+            continue
+        while piece and not piece.endswith(b"\n"):
+            piece = stream.readline(LINE_BYTES + 1)
+        yield Line(number, None)
 
 
 def answers(
-    stream: BinaryIO,
-    take: Callable[[list[Line]], list[dict[str, Any]]],
-    may_write: Callable[[], bool],
+    stream: Stream, take: Callable[[list[Line]], list[dict[str, Any]]], may_write: Callable[[], bool]
 ) -> Iterator[bytes]:
     """The receipts of all lines, one JSON line each; they wait while the client does not read."""
-    with tempfile.SpooledTemporaryFile(UNREAD_BYTES) as unread:
-        waiting = 0
-        for portion in portions(lines_of(stream)):
-            receipts = b"".join(orjson.dumps(receipt) + b"\n" for receipt in take(portion))
-            if may_write():
-                yield from _drained(unread, waiting)
-                waiting = 0
-                yield receipts
-            else:
-                unread.write(receipts)
-                waiting += len(receipts)
-        yield from _drained(unread, waiting)
+    arrived: Queue = Queue(PORTION)
+    reader = eventlet.spawn(_read, stream, arrived)
+    try:
+        with tempfile.SpooledTemporaryFile(UNREAD_BYTES) as unread:
+            while portion := _portion(arrived):
+                unread.writelines(orjson.dumps(receipt) + b"\n" for receipt in take(portion))
+                if may_write():
+                    yield from _drained(unread)
+            yield from _drained(unread)
+    finally:
+        reader.kill()
 
 
-def _drained(unread: Any, waiting: int) -> Iterator[bytes]:
-    if not waiting:
-        return
+def _read(stream: Stream, arrived: Queue) -> None:
+    """Hand over the lines as they come, then None; a broken connection ends them like the body's end."""
+    try:
+        for line in lines_of(stream):
+            arrived.put(line)
+    except (OSError, ValueError):
+        arrived.put(None)
+        raise
+    arrived.put(None)
+
+
+def _portion(arrived: Queue) -> list[Line]:
+    """What has arrived, at least one line; empty at the end."""
+    line = arrived.get()
+    portion = []
+    while line is not None:
+        portion.append(line)
+        if len(portion) == PORTION:
+            return portion
+        try:
+            line = arrived.get_nowait()
+        except Empty:
+            return portion
+    if portion:
+        arrived.put(None)
+    return portion
+
+
+def _drained(unread: Any) -> Iterator[bytes]:
     unread.seek(0)
-    while chunk := unread.read(READ_BYTES):
+    while chunk := unread.read(WRITE_BYTES):
         yield chunk
     unread.seek(0)
     unread.truncate()
@@ -102,8 +119,8 @@ def _drained(unread: Any, waiting: int) -> Iterator[bytes]:
 
 def writable(environ: dict[str, Any]) -> Callable[[], bool]:
     """Tells whether the client's connection takes more now; always yes where the server does not show it."""
-    connection = getattr(environ.get("eventlet.input"), "get_socket", lambda: None)()
-    if connection is None:
+    shown = getattr(environ.get("eventlet.input"), "get_socket", None)
+    if shown is None:
         return lambda: True
-    real = original("select") or select
-    return lambda: bool(real.select([], [connection.fileno()], [], 0)[1])
+    connection, poll = shown(), (original("select") or select).select
+    return lambda: bool(poll([], [connection.fileno()], [], 0)[1])

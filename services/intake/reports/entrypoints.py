@@ -11,14 +11,14 @@ from werkzeug.wrappers import Request, Response
 
 from services.intake.categories.model import classify
 from services.intake.directory import DirectoryCache
-from services.intake.publishers.model import Publisher, identify
+from services.intake.publishers.model import PUBLISHER, Publisher, identify
 from services.intake.receipts import store as receipts
 from services.intake.receipts.entrypoints import tell as tell_receipt
 from services.intake.receipts.model import Outcome, Receipt, again
 from services.intake.receipts.schemas import shown as shown_receipt
 from services.intake.reports import store
 from services.intake.reports.batches import LINE_BYTES, Line, answers, writable
-from services.intake.reports.model import Command, Report, mirror, move
+from services.intake.reports.model import Command, Report, mirror, move, require_own_decision
 from services.intake.reports.near import NearIndex
 from services.intake.reports.receiving import Received, receive, tell
 from services.intake.reports.schemas import (
@@ -36,7 +36,7 @@ from services.intake.reports.store import Filter, Step
 from wangge.chassis.app import App
 from wangge.chassis.auth import Principal
 from wangge.chassis.delivery import Delivery, read
-from wangge.chassis.errors import Forbidden, Infrastructure, Invalid, Permanent, Refusal, Temporary, invalid
+from wangge.chassis.errors import Forbidden, Infrastructure, Permanent, Refusal, Temporary, invalid
 from wangge.chassis.faults import classify as classify_fault
 from wangge.chassis.http import Ask, load, parse_json, route
 from wangge.chassis.pages import key_of, page
@@ -96,11 +96,12 @@ class ReportEntrypoints:
             return
         try:
             received = self._received(tx, publisher, event)
-        except Invalid as wrong:
-            raise Permanent("incident.invalid", wrong.en, _in_data(wrong, event)) from wrong
+        except Refusal as wrong:
+            raise Permanent(f"incident.{wrong.code}", wrong.en, _in_data(wrong, event)) from wrong
         self._answer(tx, received.receipt(publisher.login, event.id))
 
     def _received(self, tx: Transaction, publisher: Publisher, event: Event) -> Received:
+        tx.cause = replace(tx.cause, actor=publisher.ref)
         incident = incident_of(event.data, event.area)
         reporter = reporter_of_message(tx, publisher, incident.reporter_ref)
         directory = self.directory.of(tx)
@@ -123,8 +124,7 @@ class ReportEntrypoints:
     def _brought(self, tx: Transaction, who: Principal, body: Any) -> Received:
         directory = self.directory.of(tx)
         incident = incident_of(body)
-        publisher = directory.publishers.by_login.get(who.id.removeprefix("publisher:"))
-        publisher = publisher if publisher and who.id == publisher.ref else None
+        publisher = directory.publishers.of(who.id) if PUBLISHER in who.roles else None
         reporter = reporter_given(tx, who, body["reporter"], publisher, incident.reporter_ref)
         sender = of_publisher(publisher) if publisher else of_person(who, reporter)
         if publisher is None and incident.channel not in sender.channels:
@@ -176,6 +176,11 @@ class ReportEntrypoints:
     def _message(self, tx: Transaction, who: Principal, body: bytes) -> Receipt:
         """Take a whole CloudEvent in, as the bus would: answered once by its id. Raises `Invalid`."""
         publishers = self.directory.of(tx).publishers
+        own = publishers.of(who.id) if PUBLISHER in who.roles else None
+        if own is None:
+            raise Forbidden(
+                "publisher.key_missing", "需要发布方密钥", "a CloudEvent needs the publisher's API key"
+            )
         try:
             event = read(Delivery(body, login=who.id.removeprefix("publisher:")), self.app.registry)
             publisher = identify(event.origin, event.source, publishers)
@@ -257,8 +262,7 @@ class ReportEntrypoints:
         if not ask.who.covers(report.area):
             raise store.no_report(code)
         ask.expect_version(report.version)
-        if report.merged_into:
-            move(replace(report, status=report.status), Command.ACCEPT)
+        require_own_decision(report)
         return report
 
     def _require_category(self, tx: Transaction, report: Report, category: str) -> None:
@@ -292,6 +296,8 @@ class ReportEntrypoints:
         self._mirror(tx, event, Command.REOPEN)
 
     def _mirror(self, tx: Transaction, event: Event, command: Command) -> None:
+        if command is Command.REOPEN:
+            store.lock_near(tx)  # before the report's own lock, as everywhere
         report = store.find(tx, event.data["report_code"], lock=True)
         after = mirror(report, command, event.data["case_no"], event.sequence)
         if after is report:
@@ -307,7 +313,7 @@ def _may_see(who: Principal, report: Report) -> bool:
     return is_own or (who.has_role(*READERS) and who.covers(report.area))
 
 
-def _in_data(wrong: Invalid, event: Event) -> list[dict[str, str]]:
+def _in_data(wrong: Refusal, event: Event) -> list[dict[str, str]]:
     """The wrong fields by their place in the message: in the data, or the area of the envelope."""
     is_enveloped = not event.data.get("area")
     return [

@@ -168,6 +168,17 @@ def move(report: Report, command: Command, **changes: Any) -> Report:
     return replace(report, status=target, version=report.version + 1, **changes)
 
 
+def require_own_decision(report: Report) -> None:
+    """Refuse to decide about a report that follows another one."""
+    if report.merged_into:
+        raise Conflict(
+            "report.merged",
+            f"该诉求已并入 {report.merged_into}，随其办理",
+            f"it was merged into {report.merged_into} and goes with it",
+            extra={"allowed": [], "status": report.status.value, "of": report.merged_into},
+        )
+
+
 def mirror(report: Report, command: Command, case_no: str, sequence: int) -> Report:
     """The report after a fact of its case. A fact that a later one overtook changes nothing but an unknown number."""
     if sequence <= report.case_sequence:

@@ -90,7 +90,7 @@ class ReportAnswer(Schema):
     text = fields.String()
     location = fields.Nested(LocationAnswer)
     evidence = fields.List(fields.Nested(Evidence))
-    external_no = fields.String(allow_none=True)
+    external_no = fields.String()
     occurred_at = fields.AwareDateTime()
     received_at = fields.AwareDateTime()
     case_no = fields.String()
@@ -133,6 +133,7 @@ def shown(report: Report, master: Report | None = None) -> dict[str, Any]:
     incident = report.incident
     case_no = report.case_no or (master.case_no if master else None)
     optional = {
+        "external_no": incident.external_no,
         "case_no": case_no,
         "of": report.merged_into,
         "of_status": master.status if master else None,
@@ -152,7 +153,6 @@ def shown(report: Report, master: Report | None = None) -> dict[str, Any]:
         "text": incident.text,
         "location": {"lng": incident.lng, "lat": incident.lat, "address": incident.address},
         "evidence": incident.evidence,
-        "external_no": incident.external_no,
         "occurred_at": incident.occurred_at,
         "received_at": report.received_at,
         **{name: value for name, value in optional.items() if value is not None},
