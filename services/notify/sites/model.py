@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone
 
-from wangge.chassis.errors import NotFound
+from wangge.chassis.errors import Conflict, NotFound
 from wangge.contracts.areas import Area
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -81,3 +81,8 @@ def community_of(area: str) -> str | None:
 def unknown_site(site: str) -> NotFound:
     """The refusal of a site that was never applied."""
     return NotFound("site.not_found", "没有这个社区的通知配置", f"no site {site}")
+
+
+def area_taken(area: str, by: str) -> Conflict:
+    """The refusal of a second site for one community."""
+    return Conflict("site.area_taken", f"{area} 已由 {by} 配置", f"area {area} belongs to the site {by}")

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.notify.metadata import metadata
 from services.notify.routes import store as route_store
 from services.notify.routes.model import Route
-from services.notify.sites.model import QuietHours, Retries, Site, community_of
+from services.notify.sites.model import QuietHours, Retries, Site, area_taken, community_of
 from services.notify.templates import store as template_store
 from services.notify.templates.model import Template
 from wangge.chassis.transaction import Transaction
@@ -71,7 +71,10 @@ def rules_over(tx: Transaction, area: str) -> Rules | None:
 
 
 def save(tx: Transaction, site: Site) -> dict[str, int]:
-    """Keep the site's own part; answers how many names and settings changed."""
+    """Keep the site's own part; answers how many names and settings changed. Raises `Conflict` (`site.area_taken`)."""
+    other = select(sites.c.site).where(sites.c.area == site.area, sites.c.site != site.site)
+    if taken := tx.execute(other).scalar():
+        raise area_taken(site.area, taken)
     before = find(tx, site.site)
     row = _row(site)
     tx.execute(
