@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from wangge.cli import clock, contracts, demo, held, publish, running, site, token
+from wangge.cli import clock, contracts, demo, held, provision, publish, running, site, token
 from wangge.cli.errors import CommandFailed
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(publish.publisher_commands, name="publisher")
 app.add_typer(clock.commands, name="clock")
 app.add_typer(held.commands, name="held")
 app.add_typer(contracts.commands, name="contracts")
+app.add_typer(provision.commands, name="provision")
 app.add_typer(demo.commands)
 
 

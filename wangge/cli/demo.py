@@ -59,7 +59,7 @@ def show(directory: Path, names: Sequence[str], pace: float, keep: bool = False)
     """
     plays = [prepared(directory, name) for name in names]
     for play in plays:
-        console.print(f"[bold]{play.story['title']}[/]\n{play.story['summary']}\n")
+        _introduce(play)
         for name in play.story["samples"]:
             play.tell(name)
     with _screen(plays) as refresh:
@@ -76,6 +76,11 @@ def prepared(directory: Path, name: str) -> Play:
     pack = site.checked(SITES / name)
     site.show(pack.site, site.apply_pack(Api.of_operator(directory), directory, pack))
     return Play(directory, pack)
+
+
+def _introduce(play: Play) -> None:
+    console.print(f"\n[bold]{play.story['title']}[/]")
+    console.print(f"{play.story['summary']}\n", soft_wrap=True)
 
 
 def _go_round(plays: Sequence[Play], pace: float, refresh: Any) -> None:
@@ -119,7 +124,7 @@ def _line_printer(plays: Sequence[Play]) -> Any:
     def refresh() -> None:
         for i, play in enumerate(plays):
             for line in play.said[printed[i] :]:
-                console.print(line, highlight=False)
+                console.print(line, highlight=False, soft_wrap=True)
             printed[i] = len(play.said)
 
     return refresh
@@ -217,8 +222,9 @@ def _sum_up(plays: Sequence[Play]) -> None:
         merged = [told for told in play.told.values() if told.outcome == "merged"]
         arrived = [message for message in play.notices if message["state"] == "delivered"]
         console.print(
-            f"[bold]{play.pack.site}[/]: {len(play.told)} incidents reported, {len(merged)} merged, "
-            f"{len(closed)} cases closed, {len(arrived)} of {len(play.notices)} notices delivered."
+            f"\n[bold]{play.pack.site}[/]: {len(play.told)} incidents reported, {len(merged)} merged, "
+            f"{len(closed)} cases closed, {len(arrived)} of {len(play.notices)} notices delivered.",
+            soft_wrap=True,
         )
         for told in closed:
             console.print(f"  {told.case_no}  {play.moves.category(told.case['category'])}", highlight=False)
@@ -260,7 +266,7 @@ def replay(directory: Path, name: str) -> Play:
     play = prepared(directory, name)
     addresses = Addresses.read(directory)
     refresh = _line_printer([play])
-    console.print(f"[bold]{play.story['title']}[/]\n{play.story['summary']}\n")
+    _introduce(play)
     try:
         for step in play.story["steps"]:
             clock.move(addresses, {"set": step["at"].isoformat()})

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from wangge.cli.api import Api, service_names
+from wangge.cli.clock import CHINA
 from wangge.cli.errors import CommandFailed
 from wangge.cli.local import DEFAULT_DIRECTORY
 from wangge.cli.options import Directory
+from wangge.cli.tables import plain_table
 
 commands = typer.Typer(
     no_args_is_help=True, help="Events that a service could not process: look, replay, drop."
 )
 console = Console()
+
+WAITING = ("deferred", "quarantined")
+"""The states in which something is still to come: another try, or an operator's decision."""
 
 Service = Annotated[str, typer.Argument(help="The service that holds it.")]
 Held = Annotated[int, typer.Argument(help="The number that `wangge held list` shows.")]
@@ -30,13 +35,12 @@ def list_(
     service: Annotated[str | None, typer.Option(help="Only this service.")] = None,
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
-    """List held events of all services, oldest first."""
+    """List held events of all services, oldest first: those that wait for something, or those of a state."""
     api = Api.of_operator(directory)
-    table = Table(
-        "service", "id", "state", "type", "from", "cause", "tries", "held at", box=None, header_style="bold"
-    )
+    states = [state] if state else WAITING
+    table = plain_table("service", "id", "state", "type", "from", "cause", "tries", "held at")
     for name in [service] if service else service_names():
-        for row in api.all(name, "/v1/held", state=state):
+        for row in (row for each in states for row in api.all(name, "/v1/held", state=each)):
             table.add_row(
                 name,
                 str(row["id"]),
@@ -45,7 +49,7 @@ def list_(
                 row.get("origin") or row["source"],
                 row["cause"],
                 str(row["attempts"]),
-                row["held_at"],
+                f"{datetime.fromisoformat(row['held_at']).astimezone(CHINA):%m-%d %H:%M:%S}",
             )
     console.print(table if table.row_count else "Nothing is held.")
 

@@ -18,7 +18,6 @@ import amqp
 import requests
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from wangge.chassis.ids import new_id
 from wangge.cli import publishers
@@ -27,6 +26,7 @@ from wangge.cli.errors import CommandFailed
 from wangge.cli.local import DEFAULT_DIRECTORY, Addresses
 from wangge.cli.options import Directory
 from wangge.cli.publishers import Publisher
+from wangge.cli.tables import plain_table
 from wangge.contracts.areas import Area
 from wangge.contracts.envelope import CONTENT_TYPE
 
@@ -165,14 +165,18 @@ def receipts(url: str, login: str, ids: Iterable[str], wait_seconds: float) -> I
 
 
 def post(
-    addresses: Addresses, directory: Path, login: str, incidents: list[dict[str, Any]]
+    addresses: Addresses, directory: Path, login: str, messages: Iterable[Message]
 ) -> Iterator[dict[str, Any]]:
-    """The same over HTTP with the publisher's API key: NDJSON out, a receipt for each line back."""
+    """The same over HTTP with the publisher's API key: NDJSON out, a receipt for each line back.
+
+    Raises:
+        CommandFailed: intake is away or refuses the whole.
+    """
     url = f"{addresses.service('intake').http_url.rstrip('/')}/v1/reports/batch"
-    lines = "".join(json.dumps(incident, ensure_ascii=False) + "\n" for incident in incidents)
+    lines = b"".join(message.body + b"\n" for message in messages)
     headers = {"X-API-Key": publishers.api_key_of(directory, login), "Content-Type": "application/x-ndjson"}
     try:
-        with requests.post(url, lines.encode(), headers=headers, stream=True, timeout=CALL_SECONDS) as answer:
+        with requests.post(url, lines, headers=headers, stream=True, timeout=CALL_SECONDS) as answer:
             if not answer.ok:
                 raise CommandFailed(f"{url} answered {answer.status_code}: {answer.text[:500]}")
             yield from (json.loads(line) for line in answer.iter_lines() if line)
@@ -198,11 +202,11 @@ def publish(
     incidents = read_incidents(text, file)
     addresses = Addresses.read(directory)
     publisher = Publisher.read(directory, login)
+    messages = [as_message(incident, publisher) for incident in incidents]
     if http:
-        answered = list(post(addresses, directory, login, incidents))
+        answered = list(post(addresses, directory, login, messages))
     else:
         url = publishers.broker_url(addresses, directory, login)
-        messages = [as_message(incident, publisher) for incident in incidents]
         send(url, login, messages)
         answered = list(receipts(url, login, [message.id for message in messages], wait))
     _show(answered)
@@ -213,11 +217,11 @@ def publish(
 
 
 def _show(answered: list[dict[str, Any]]) -> None:
-    table = Table("message", "outcome", "report", "of", "errors", box=None, header_style="bold")
+    table = plain_table("message", "outcome", "report", "of", "errors")
     for receipt in answered:
         errors = "; ".join(f"{each['field']}: {each['message']}" for each in receipt.get("errors") or ())
         table.add_row(
-            str(receipt.get("message_id", "")),
+            str(receipt.get("message_id") or f"line {receipt.get('line')}"),
             str(receipt.get("outcome", "")),
             str(receipt.get("report_code") or ""),
             str(receipt.get("of") or ""),

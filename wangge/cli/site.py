@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from wangge.cli import packs, publishers
 from wangge.cli.api import Api
 from wangge.cli.errors import CommandFailed
 from wangge.cli.local import DEFAULT_DIRECTORY
 from wangge.cli.options import Directory
+from wangge.cli.tables import plain_table
 from wangge.contracts.sites import PARTS, with_revision
 
 commands = typer.Typer(no_args_is_help=True, help="Site packs: a community's whole model as data.")
@@ -118,9 +118,7 @@ def apply(folder: Folder, directory: Directory = DEFAULT_DIRECTORY) -> None:
 
 def show(site: str, applied: list[Applied]) -> None:
     """Print what each service said."""
-    table = Table(
-        "service", "revision", "changed", title=site, box=None, header_style="bold", title_justify="left"
-    )
+    table = plain_table("service", "revision", "changed", title=site)
     for each in applied:
         nouns = ", ".join(f"{count} {noun}" for noun, count in each.changed.items() if count)
         table.add_row(each.service, each.revision[:12], nouns or "nothing")

@@ -178,6 +178,8 @@ class Play:
         """
         if "report" in step:
             self.tell(step["report"], step["at"])
+            # the clock stands still: let the report become what it becomes at this very instant
+            self._wait(step["report"], lambda one: one.is_over or one.case_no is not None, "is taken up")
         elif "does" in step:
             told = self._wait(step["case"], lambda one: one.case_no is not None, "has a case")
             path = f"/v1/cases/{told.case_no}/{step['does']}"
@@ -203,7 +205,8 @@ class Play:
         """The incident, once it has come so far."""
         told = self.told[name]
         if not wait_until(lambda: self._looked_at(told, reached), EXPECT_SECONDS):
-            raise CommandFailed(f"{name}: expected that it {what}; it is {told.outcome} with {told.case}")
+            seen = f"report {told.report_code} {told.outcome} {told.of or ''}, case {told.case_no} {told.case.get('state')}"
+            raise CommandFailed(f"{name}: expected that it {what} within {EXPECT_SECONDS:g} s; seen: {seen}")
         return told
 
     def _looked_at(self, told: Told, reached: Callable[[Told], bool]) -> bool:
@@ -278,7 +281,7 @@ def _short(data: Mapping[str, Any]) -> str:
 def _same(seen: Any, expected: Any) -> bool:
     """Whether two values are equal: instants whatever their offset, assist units by their ids."""
     if isinstance(seen, list) and all(isinstance(each, dict) for each in seen):
-        return [each.get("unit") for each in seen] == expected
+        return bool([each.get("unit") for each in seen] == expected)
     try:
         return datetime.fromisoformat(seen) == datetime.fromisoformat(expected)
     except (TypeError, ValueError):
