@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-import chinese_calendar  # type: ignore[import-untyped]  # the package ships no types
+import chinese_calendar
 
 from services.dispatch.calendars.model import DEFAULT_SLOTS, Slot, WorkCalendar
 

@@ -405,7 +405,9 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 
 def _since_midnight(moment: time) -> timedelta:
-    return datetime.combine(date.min, moment) - datetime.min
+    return timedelta(
+        hours=moment.hour, minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond
+    )
 
 
 def _aware(instant: datetime) -> datetime:

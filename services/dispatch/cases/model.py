@@ -512,8 +512,7 @@ def dispatch(
     at = case.not_before(now)
     if actor is not SYSTEM:
         require(case, C.DISPATCH, actor, at)
-    units = dict.fromkeys([lead, *assist])
-    sent = tuple(Assignment(case.round, unit, unit == lead, PartState.SENT, at) for unit in units)
+    sent = _sent(case.round, lead, assist, at)
     earlier = tuple(each for each in case.assignments if each.round != case.round)
     clocks = _with_clock(case, Stage.CLAIM, site.clock(site.stage_limits.of_claim(case.is_emergency), at))
     after = replace(case, clocks=clocks)
@@ -774,8 +773,7 @@ def reopen(case: Case, site: Site, actor: Actor, now: datetime, reason: str) -> 
     require(case, C.REOPEN, actor, at)
     lead = case.lead or site.lead_of(case.area)
     again = replace(case, round=case.round + 1, reopen_count=case.reopen_count + 1)
-    units = [lead, *(each.unit for each in case.assist)]
-    sent = tuple(Assignment(again.round, unit, unit == lead, PartState.SENT, at) for unit in units)
+    sent = _sent(again.round, lead, (each.unit for each in case.assist), at)
     claiming = site.clock(site.stage_limits.of_claim(case.is_emergency), at)
     clocks = _with_clock(again, Stage.CLAIM, claiming)
     return _moved(
@@ -874,6 +872,12 @@ def _back_to_work(case: Case) -> dict[str, Any]:
         "assignments": _with_part(case, working),
         "clocks": clocks,
     }
+
+
+def _sent(number: int, lead: str, assist: Iterable[str], at: datetime) -> tuple[Assignment, ...]:
+    """The parts of a round that begins: one lead, and each assist unit once."""
+    units = dict.fromkeys([lead, *assist])
+    return tuple(Assignment(number, unit, unit == lead, PartState.SENT, at) for unit in units)
 
 
 def _with_part(case: Case, part: Assignment) -> tuple[Assignment, ...]:

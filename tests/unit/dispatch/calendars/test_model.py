@@ -1,5 +1,6 @@
 """When something is due: figures of three stories from the field, and the laws that all clocks obey."""
 
+import re
 import time as stopwatch
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -171,7 +172,8 @@ def test_limit_that_needs_a_year_beyond_the_last_loaded_one_is_refused() -> None
     with pytest.raises(Refusal) as refused:
         due("3 work_day", "2026-12-30 10:00")
     assert refused.value.code == "calendar.year_not_loaded"
-    assert "2027" in refused.value.zh and "2027" in refused.value.en
+    assert "2027" in refused.value.zh
+    assert "2027" in refused.value.en
     assert due("1 work_day", "2026-12-30 10:00") == at("2026-12-31 10:00")
 
 
@@ -218,9 +220,8 @@ def test_other_office_hours_change_the_end_but_not_the_eight_hours_of_a_work_day
 def test_impossible_calendar_is_refused_naming_what_is_wrong(
     broken: Callable[[], object], complaint: str
 ) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         broken()
-    assert complaint in str(refused.value)
 
 
 # Limits as text
@@ -247,16 +248,15 @@ def test_limit_survives_its_text(limit_class: LimitClass) -> None:
     ],
 )
 def test_bad_limit_is_refused_naming_what_is_wrong(text: str, complaint: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         Limit.parse(text)
-    assert complaint in str(refused.value)
 
 
 # Zones
 
 
 def test_instants_without_a_zone_are_refused() -> None:
-    naive = datetime(2025, 12, 8, 10)
+    naive = datetime.fromisoformat("2025-12-08T10:00")
     clock = a_clock()
     for refused in (
         lambda: deadline(Limit.parse("2 urgent_hour"), naive, CALENDAR),
@@ -279,7 +279,7 @@ def test_same_instant_in_another_zone_has_the_same_deadline_in_utc() -> None:
         assert end.tzinfo is UTC
 
 
-@given(st.datetimes(datetime(2004, 1, 1), datetime(2035, 12, 31)))
+@given(st.datetimes(datetime.fromisoformat("2004-01-01"), datetime.fromisoformat("2035-12-31")))
 def test_rule_zone_is_shanghai_in_every_loaded_year(moment: datetime) -> None:
     assert moment.replace(tzinfo=ZoneInfo("Asia/Shanghai")).utcoffset() == SHANGHAI.utcoffset(None)
 
@@ -409,7 +409,7 @@ def test_clock_refuses_what_makes_no_sense(code: str, move: Callable[[Clock], Cl
 
 # Laws
 
-MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 30)).map(
+MOMENTS = st.datetimes(datetime.fromisoformat("2025-01-01"), datetime.fromisoformat("2026-06-30")).map(
     lambda local: local.replace(tzinfo=SHANGHAI)
 )
 LIMITS = st.builds(Limit, st.sampled_from(LimitClass), st.integers(1, 60))

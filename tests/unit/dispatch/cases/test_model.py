@@ -349,6 +349,15 @@ def test_case_is_reopened_within_fifteen_days_and_twice_at_most(build):
     assert obstacle(often, C.REOPEN, build.closer, last).code == "case.reopened_too_often"
 
 
+def test_pooled_case_settled_on_the_spot_is_reopened_with_one_lead(build):
+    """Nobody led it, and the grid's own unit, which leads now, was to assist."""
+    category = replace(build.pool, assist=("estate",), on_spot_allowed=True, level="L2")
+    worker = Actor("worker-1", frozenset({"grid_worker"}))
+    closed = model.close_on_spot(build.case(category), worker, build.now, "已清理", "当场清理").case
+    again = model.reopen(closed, build.site, build.closer, build.now, "又来了").case
+    assert [(part.unit, part.is_lead) for part in again.parts] == [("estate", True)]
+
+
 # Assisting, closing on the spot, dispatching by hand
 
 
