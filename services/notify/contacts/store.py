@@ -6,19 +6,25 @@ Guarantee: of the contacts that somebody shared, the newest one (by the sequence
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    DateTime,
     ForeignKeyConstraint,
+    Index,
     Row,
     Table,
     Text,
     delete,
+    func,
     insert,
     select,
+    text,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -27,6 +33,12 @@ from services.notify.contacts.model import SHARED, Address, Channel, Contact, pr
 from services.notify.metadata import metadata
 from wangge.chassis.transaction import Transaction
 
+#: Seconds after which a fact that was told together with a contact has been handled too, on whatever lane it came.
+CATCH_UP_SECONDS = 3
+
+#: New contacts that one turn takes.
+PORTION = 100
+
 contacts = Table(
     "contacts",
     metadata,
@@ -34,6 +46,10 @@ contacts = Table(
     Column("origin", Text, primary_key=True, comment="site:<site>, or shared by the person"),
     Column("channels", ARRAY(Text), nullable=False),
     Column("sequence", BigInteger, nullable=False, comment="of the fact that shared it"),
+    Column(
+        "catch_up_at", DateTime(timezone=True), comment="real time: when to look for what was told without it"
+    ),
+    Index("contacts_catch_up", "catch_up_at", postgresql_where=text("catch_up_at IS NOT NULL")),
 )
 
 addresses = Table(
@@ -89,15 +105,34 @@ def replace(tx: Transaction, site: str, wanted: Collection[Contact]) -> int:
 
 def share(tx: Transaction, contact: Contact, sequence: int) -> None:
     """Keep what somebody shared in the place of what they shared before, unless a newer fact is known."""
-    statement = upsert(contacts).values(_row(SHARED, contact, sequence))
+    catch_up_at = func.clock_timestamp() + timedelta(seconds=CATCH_UP_SECONDS)
+    statement = upsert(contacts).values(**_row(SHARED, contact, sequence), catch_up_at=catch_up_at)
     newer = statement.on_conflict_do_update(
         index_elements=["ref", "origin"],
-        set_={"channels": statement.excluded.channels, "sequence": statement.excluded.sequence},
+        set_={name: statement.excluded[name] for name in ("channels", "sequence", "catch_up_at")},
         where=contacts.c.sequence < statement.excluded.sequence,
     )
     if tx.execute(newer.returning(contacts.c.ref)).first():
         tx.execute(delete(addresses).where(addresses.c.ref == contact.ref, addresses.c.origin == SHARED))
         _add_addresses(tx, SHARED, [contact])
+
+
+def take_new(tx: Transaction) -> dict[str, set[Channel]]:
+    """A portion of those who shared a contact a while ago, with their channels; each is taken once."""
+    due = (
+        select(contacts.c.ref)
+        .where(contacts.c.catch_up_at <= func.clock_timestamp())
+        .order_by(contacts.c.catch_up_at)
+        .limit(PORTION)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(contacts)
+        .where(contacts.c.origin == SHARED, contacts.c.ref.in_(due))
+        .values(catch_up_at=None)
+        .returning(contacts.c.ref, contacts.c.channels)
+    )
+    return {row.ref: {Channel(channel) for channel in row.channels} for row in tx.execute(taken)}
 
 
 def _of_origin(tx: Transaction, origin: str) -> dict[str, set[Address]]:

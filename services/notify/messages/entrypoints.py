@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from services.notify.contacts import store as contact_store
 from services.notify.messages import store
 from services.notify.messages.courier import Courier, deliver
 from services.notify.messages.model import Message, read
-from services.notify.messages.planning import tell
+from services.notify.messages.planning import catch_up, tell
 from services.notify.messages.schemas import InboxPage, MessageAnswer, MessagePage, MessageQuery, MessageWhole
 from services.notify.messages.store import Visible
 from wangge.chassis.auth import Principal
@@ -21,6 +22,9 @@ from wangge.contracts.envelope import Event
 
 OVERSEERS = frozenset({"admin", "dispatcher", "community_secretary", "auditor"})
 """Who may see what others were told, in their areas."""
+
+#: Seconds between looks for contacts that came to be known.
+CATCH_UP_SECONDS = 1.0
 
 #: Seconds between purges of messages past their keeping time.
 PURGE_SECONDS = 3600.0
@@ -103,6 +107,14 @@ class MessageEntrypoints:
     def deliver_due(self, courier: Courier, wake: Callable[[], None]) -> int:
         """Begin the deliveries that are due, as many as there is room for."""
         return courier.send_due(wake)
+
+    @every(CATCH_UP_SECONDS)
+    def catch_up_contacts(self, tx: Transaction) -> int:
+        """Send what was told to somebody just before their contact was known."""
+        taken = contact_store.take_new(tx)
+        if taken:
+            catch_up(tx, taken)
+        return len(taken)
 
     @every(PURGE_SECONDS)
     def purge_messages(self, tx: Transaction) -> int:

@@ -7,6 +7,7 @@ Limit: told are the people whom the directory names when the fact comes, not tho
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from services.notify.contacts import store as contact_store
@@ -48,6 +49,29 @@ def tell(tx: Transaction, event: Event) -> None:
     for message in store.add(tx, written):
         if message.state is MessageState.DELIVERED:
             tx.record("message.delivered.v1", fact_of(message, tx))
+
+
+def catch_up(tx: Transaction, refs: Mapping[str, Collection[Channel]]) -> int:
+    """Send what these were lately told by the channels they shared meanwhile; answers how many messages.
+
+    A reporter's contact and the fact about their report travel on different lanes, so either may come first.
+    """
+    written = [
+        replace(
+            message,
+            message_id=new_id(),
+            channel=channel,
+            state=MessageState.QUEUED,
+            attempts=0,
+            delivered_at=None,
+            read_at=None,
+            not_before=earliest(site_store.of_site(tx, message.site), channel, message.is_urgent, tx.now),
+        )
+        for message in store.recent(tx, refs.keys())
+        for channel in _channels(refs[message.recipient])
+        if channel is not Channel.INBOX
+    ]
+    return len(store.add(tx, written))
 
 
 def fact_of(message: Message, tx: Transaction) -> dict[str, Any]:

@@ -52,6 +52,9 @@ KEPT_DAYS = 365
 #: Messages that one turn of the purge removes.
 PURGE = 1000
 
+#: Minutes for which a message still goes out by an address that came to be known after it was written.
+RECENT_MINUTES = 5
+
 IS_OPEN = text("state IN ('queued', 'failed', 'sent')")
 
 messages = Table(
@@ -190,6 +193,16 @@ def inbox(
         was_read, message_id = bool(after[0]), str(after[1])
         further = and_(is_read == was_read, messages.c.message_id < message_id)
         query = query.where(further if was_read else or_(further, is_read))
+    return [_message(row) for row in tx.execute(query)]
+
+
+def recent(tx: Transaction, recipients: Collection[str]) -> list[Message]:
+    """What was lately put into the inboxes of these recipients."""
+    query = select(*COLUMNS).where(
+        messages.c.recipient.in_(recipients),
+        messages.c.channel == Channel.INBOX,
+        messages.c.due_at > func.clock_timestamp() - timedelta(minutes=RECENT_MINUTES),
+    )
     return [_message(row) for row in tx.execute(query)]
 
 

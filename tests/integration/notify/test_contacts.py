@@ -26,6 +26,20 @@ def test_reporter_is_answered_by_the_mail_that_was_shared(town, mail):
     assert len(mail.to(address)) == 1
 
 
+def test_contact_that_comes_after_the_fact_is_still_written_to_once(town, mail):
+    town.apply()
+    ref, address = f"resident:{town.key}-a", f"{town.key}-late@mail.example"
+    event = town.closed([ref])
+    town.one(event, "inbox", "delivered")
+    share(town, ref, {"mail": address})
+    town.one(event, "mail", "delivered")
+    share(town, ref, {"mail": address}, sequence=2)
+    other = town.closed([ref])
+    town.one(other, "mail", "delivered")
+    eventually(lambda: not town.notify.sql("SELECT 1 FROM contacts WHERE catch_up_at IS NOT NULL"))
+    assert len(mail.to(address)) == 2
+
+
 def test_newest_of_the_shared_contacts_counts_whatever_comes_first(town, mail):
     town.apply()
     ref = f"resident:{town.key}-a"
