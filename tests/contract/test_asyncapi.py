@@ -12,6 +12,7 @@ from wangge.cli.contracts import outdated
 from wangge.contracts import asyncapi
 from wangge.contracts.envelope import EnvelopeSchema
 from wangge.contracts.events import REGISTRY
+from wangge.contracts.fields import CASE_NO, PERSON_ID, REFERENCE, REPORT_CODE
 from wangge.contracts.registry import EventType
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,10 +21,10 @@ EVENTS = list(REGISTRY)
 
 VALUES = {
     "^[0-9]{2,17}$": "14080200290200100",
-    r"^[0-9]{19}$": "1408022023091400001",
-    r"^BG[0-9]{8}-[0-9]{6,}$": "BG20230914-000001",
-    r"^[A-Za-z0-9._-]{1,64}$": "hx-worker-1",
-    r"^(person|resident|publisher|unit):[A-Za-z0-9._-]{1,64}$": "person:hx-worker-1",
+    CASE_NO: "1408022023091400001",
+    REPORT_CODE: "BG20230914-000001",
+    PERSON_ID: "hx-worker-1",
+    REFERENCE: "person:hx-worker-1",
     asyncapi.DECIMAL: "2.00",
 }
 

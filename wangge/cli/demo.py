@@ -42,8 +42,10 @@ IDLE_SECONDS = 3.0
 SETTLE_SECONDS = 15.0
 #: Seconds after which the demo stops waiting for a case that does not move.
 STUCK_SECONDS = 120.0
-#: Lines of each list under the cases.
-SHOWN = 8
+#: Lines of each list under the cases where the terminal is low, and the most that help anybody.
+FEW, MANY = 3, 10
+#: Lines that headings and frames take.
+FRAMES = 8
 
 
 def follow(directory: Path) -> None:
@@ -131,11 +133,13 @@ def _line_printer(plays: Sequence[Play]) -> Any:
 
 
 def _picture(plays: Sequence[Play]) -> Group:
+    rows = sum(len(play.told) for play in plays)
+    lines = min(MANY, max(FEW, (console.height - rows - FRAMES) // 3))
     return Group(
         _cases(plays),
-        Panel(_notices(plays), title="notices 通知", title_align="left", border_style="dim"),
+        Panel(_notices(plays, lines), title="notices 通知", title_align="left", border_style="dim"),
         Panel(_points(plays), title="points 积分", title_align="left", border_style="dim"),
-        Panel(_lines(plays), title="what happened 动态", title_align="left", border_style="dim"),
+        Panel(_lines(plays, lines), title="what happened 动态", title_align="left", border_style="dim"),
     )
 
 
@@ -184,14 +188,14 @@ def _moment(at: str | None) -> str:
     return f"{datetime.fromisoformat(at).astimezone(CHINA):%m-%d %H:%M}" if at else ""
 
 
-def _notices(plays: Sequence[Play]) -> Table:
+def _notices(plays: Sequence[Play], lines: int) -> Table:
     table = Table.grid(padding=(0, 2))
     rows = [
         (play.cast.recipient(message["recipient"]), message["title"], message["state"])
         for play in plays
-        for message in play.notices[-SHOWN:]
+        for message in play.notices[-lines:]
     ]
-    for row in rows[-SHOWN:]:
+    for row in rows[-lines:]:
         table.add_row(*row)
     return table
 
@@ -211,9 +215,9 @@ def _points(plays: Sequence[Play]) -> Table:
     return table
 
 
-def _lines(plays: Sequence[Play]) -> Text:
+def _lines(plays: Sequence[Play], lines: int) -> Text:
     said = sorted(line for play in plays for line in play.said)
-    return Text("\n".join(said[-SHOWN:]))
+    return Text("\n".join(said[-lines:]))
 
 
 def _sum_up(plays: Sequence[Play]) -> None:
