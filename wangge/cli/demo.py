@@ -60,6 +60,7 @@ def show(directory: Path, names: Sequence[str], pace: float, keep: bool = False)
         CommandFailed: a pack has mistakes, no system runs, or cases did not come to their end.
     """
     plays = [prepared(directory, name) for name in names]
+    _finish_what_is_open(plays, pace)
     for play in plays:
         _introduce(play)
         for name in play.story["samples"]:
@@ -78,6 +79,18 @@ def prepared(directory: Path, name: str) -> Play:
     pack = site.checked(SITES / name)
     site.show(pack.site, site.apply_pack(Api.of_operator(directory), directory, pack))
     return Play(directory, pack)
+
+
+def _finish_what_is_open(plays: Sequence[Play], pace: float) -> None:
+    """Let the people finish what an earlier, interrupted showing left: new reports beside it would join its cases."""
+    for play in plays:
+        play.look_for_others()
+    if any(play.told for play in plays):
+        console.print("First the cases that are still open:")
+        with _screen(plays) as refresh:
+            _go_round(plays, pace, refresh)
+        for play in plays:
+            play.told.clear()
 
 
 def _introduce(play: Play) -> None:
@@ -105,8 +118,9 @@ def _go_round(plays: Sequence[Play], pace: float, refresh: Any) -> None:
 def _settle(plays: Sequence[Play], refresh: Any) -> None:
     end = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < end and not all(play.is_answered() for play in plays):
-        refresh()
         time.sleep(0.5)
+    for play in plays:
+        play.look_at_effects()
     refresh()
 
 

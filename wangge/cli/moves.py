@@ -68,7 +68,6 @@ class Told:
     case: dict[str, Any] = field(default_factory=dict)
     refusals: int = 0
     acts: int = 0
-    is_checked: bool = False
 
     @property
     def case_no(self) -> str | None:
@@ -133,7 +132,7 @@ class Moves:
         if case["state"] == "handled" and self._row(case).get("needs_check", True):
             checker = self._checker_of(case, handler)
             return Act(operator, "send_check", {"checker": checker} if checker else {})
-        if case["state"] == "checking" and not told.is_checked:
+        if case["state"] == "checking" and not case.get("check_passed"):
             checker = case.get("checker") or self._checker_of(case, handler)
             return Act(checker, "check", {"result": "pass", "note": SEEN}) if checker else None
         return Act(operator, "close", {"reply": told.handling.get("reply", REPLY)})

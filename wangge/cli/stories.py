@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ CHINA = ZoneInfo("Asia/Shanghai")
 PUBLISH_SECONDS = 30
 #: Seconds within which a state that the story expects must come about.
 EXPECT_SECONDS = 30.0
+#: Seconds between two looks at notices and points: they follow the cases, and each look asks for all of them.
+EFFECTS_SECONDS = 2.0
 #: Characters of an incident's text in a line of the log.
 SHORT = 24
 
@@ -47,6 +50,9 @@ class Play:
         self.cast = Cast(pack, self.addresses)
         self.told: dict[str, Told] = {}
         self.said: list[str] = []
+        self.notices: list[dict[str, Any]] = []
+        self.members: dict[str, dict[str, Any]] = {}
+        self._effects_at = 0.0
         self._directory = directory
         self._operator = Api.of_operator(directory)
         self.moves = Moves(pack, self.cast)
@@ -87,7 +93,7 @@ class Play:
         self._say(f"{self.cast.name(person)} 上报：{_short(told.data)}")
 
     def look(self) -> None:
-        """See what became of everything told: receipts first, then reports, then cases."""
+        """See what became of everything told: receipts first, then reports, then cases, now and then their effects."""
         for told in self.told.values():
             if told.outcome == "sent" and told.publisher:
                 self._look_for_receipt(told)
@@ -95,6 +101,8 @@ class Play:
                 self._look_at_report(told)
             if told.outcome == "accepted" and not told.is_over:
                 self._look_at_case(told)
+        if time.monotonic() - self._effects_at > EFFECTS_SECONDS:
+            self.look_at_effects()
 
     def look_for_others(self) -> None:
         """Take up the open cases of this community that somebody else reported."""
@@ -164,7 +172,6 @@ class Play:
             told.refusals += 1
             self._say(f"{self.cast.name(act.who)} {act.command} 被拒绝：{refused}")
             return
-        told.is_checked = told.is_checked or act.command == "check"
         done = COMMANDS.get(act.command, act.command)
         self._say(
             f"{self.cast.name(act.who)} {done}：{told.case_no}（{self.moves.category(told.case.get('category'))}）"
@@ -213,10 +220,17 @@ class Play:
         self.look()
         return reached(told)
 
-    @property
-    def notices(self) -> list[dict[str, Any]]:
-        """Every notice that was made of what was told, oldest first."""
-        return [message for told in self.told.values() for message in self.messages(told)]
+    def look_at_effects(self) -> None:
+        """See which notices were made of what was told, and how the members stand who had a part in it."""
+        self.notices = [message for told in self.told.values() for message in self.messages(told)]
+        scored = {member["person_id"] for member in self.pack.parts["points"].value["members"]}
+        parts = {person for told in self.told.values() for person in self._people_of(told)} & scored
+        self.members = {person: self._score_of(person) for person in sorted(parts)}
+        self._effects_at = time.monotonic()
+
+    def _score_of(self, person: str) -> dict[str, Any]:
+        score: dict[str, Any] = self._operator.call("points", "GET", f"/v1/members/{person}")
+        return score
 
     def messages(self, told: Told) -> list[dict[str, Any]]:
         """The notices that tell of this incident's case."""
@@ -232,15 +246,6 @@ class Play:
         """Whether everybody whose case was closed has got their reply."""
         closed = [told for told in self.told.values() if told.case.get("state") == "closed"]
         return all(any(each["state"] == "delivered" for each in self.replies(told)) for told in closed)
-
-    @property
-    def members(self) -> dict[str, dict[str, Any]]:
-        """The scores of the members who had a part in a closed case."""
-        scored = {member["person_id"] for member in self.pack.parts["points"].value["members"]}
-        parts = {person for told in self.told.values() for person in self._people_of(told)} & scored
-        return {
-            person: self._operator.call("points", "GET", f"/v1/members/{person}") for person in sorted(parts)
-        }
 
     def _people_of(self, told: Told) -> Iterator[str]:
         if told.case.get("state") == "closed":

@@ -44,9 +44,7 @@ def test_each_state_has_its_next_person(moves: Moves, state: str, who: str, comm
 
 
 def test_what_was_checked_is_closed_with_the_reply(moves: Moves) -> None:
-    told = a_told(state="checking")
-    told.is_checked = True
-    act = moves.next(told)
+    act = moves.next(a_told(state="checking", check_passed=True))
     assert act is not None
     assert (act.who, act.command, act.body) == ("hx-operator", "close", {"reply": "已修复"})
 
