@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.notify.contacts.model import SHARED, Address, Channel, Contact, preferred
 from services.notify.metadata import metadata
+from services.notify.remembering import forget, remembered
 from wangge.chassis.transaction import Transaction
 
 #: Seconds after which a fact that was told together with a contact has been handled too, on whatever lane it came.
@@ -66,7 +67,11 @@ addresses = Table(
 
 
 def channels_of(tx: Transaction, refs: Collection[str]) -> dict[str, set[Channel]]:
-    """The channels with an address of each of the references; who has none is left out."""
+    """The channels with an address of each of the references."""
+    return remembered(tx, "channels", refs, lambda missing: _channels(tx, missing), set())
+
+
+def _channels(tx: Transaction, refs: Collection[str]) -> dict[str, set[Channel]]:
     found: dict[str, set[Channel]] = {}
     for row in tx.execute(select(contacts.c.ref, contacts.c.channels).where(contacts.c.ref.in_(refs))):
         found.setdefault(row.ref, set()).update(Channel(channel) for channel in row.channels)
@@ -100,6 +105,7 @@ def replace(tx: Transaction, site: str, wanted: Collection[Contact]) -> int:
     gone = before.keys() - {contact.ref for contact in wanted}
     _drop(tx, origin, [*gone, *(contact.ref for contact in changed)])
     _add(tx, origin, changed, sequence=0)
+    forget(tx)
     return len(changed) + len(gone)
 
 
@@ -115,6 +121,7 @@ def share(tx: Transaction, contact: Contact, sequence: int) -> None:
     if tx.execute(newer.returning(contacts.c.ref)).first():
         tx.execute(delete(addresses).where(addresses.c.ref == contact.ref, addresses.c.origin == SHARED))
         _add_addresses(tx, SHARED, [contact])
+        forget(tx)
 
 
 def take_new(tx: Transaction) -> dict[str, set[Channel]]:

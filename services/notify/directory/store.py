@@ -21,6 +21,7 @@ from services.notify.directory.model import (
     answer,
 )
 from services.notify.metadata import metadata
+from services.notify.remembering import forget, remembered
 from wangge.chassis.transaction import Transaction
 
 units = Table(
@@ -80,12 +81,15 @@ def keep(tx: Transaction, table: Table, row: Mapping[str, Any], sequence: int) -
             where=table.c.sequence < statement.excluded.sequence,
         )
     )
+    forget(tx)
 
 
 def ask(tx: Transaction, questions: Collection[Question]) -> dict[Question, tuple[str, ...]]:
     """The references that answer each question."""
-    if not questions:
-        return {}
+    return remembered(tx, "people", questions, lambda missing: _answers(tx, missing), ())
+
+
+def _answers(tx: Transaction, questions: Collection[Question]) -> dict[Question, tuple[str, ...]]:
     asked_units = {question.unit_id for question in questions if isinstance(question, Spokespeople)}
     holding = _roles(tx, asked_units, [question for question in questions if isinstance(question, Holders)])
     spoken_for = {role.unit_id for role in holding if role.role in UNIT_ROLES}
@@ -95,11 +99,16 @@ def ask(tx: Transaction, questions: Collection[Question]) -> dict[Question, tupl
 
 def names_of(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
     """The names of those of the codes that are units or grids."""
+    found = remembered(tx, "names", codes, lambda missing: _names(tx, missing), "")
+    return {code: name for code, name in found.items() if name}
+
+
+def _names(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
     named = union_all(
         select(units.c.unit_id.label("code"), units.c.name).where(units.c.unit_id.in_(codes)),
         select(grids.c.area.label("code"), grids.c.name).where(grids.c.area.in_(codes)),
     )
-    return {row.code: row.name for row in tx.execute(named)} if codes else {}
+    return {row.code: row.name for row in tx.execute(named)}
 
 
 def _roles(tx: Transaction, asked_units: Iterable[str], holders: Collection[Holders]) -> list[Role]:

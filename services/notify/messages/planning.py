@@ -44,7 +44,7 @@ def tell(tx: Transaction, event: Event) -> None:
     written = [
         _message(tx, rules, event, ref, channel, route, words[route])
         for ref, route in told.items()
-        for channel in _channels(channels.get(ref, ()))
+        for channel in _channels(channels[ref])
     ]
     for message in store.add(tx, written):
         if message.state is MessageState.DELIVERED:

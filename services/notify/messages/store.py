@@ -124,22 +124,19 @@ def add(tx: Transaction, written: Collection[Message]) -> list[Message]:
     """Keep the messages that are not there yet; answers those."""
     if not written:
         return []
-    statement = upsert(messages).values([_row(message) for message in written])
-    kept = statement.on_conflict_do_nothing(constraint="messages_once").returning(messages.c.message_id)
-    ids = {row.message_id for row in tx.execute(kept)}
+    kept = (
+        upsert(messages).on_conflict_do_nothing(constraint="messages_once").returning(messages.c.message_id)
+    )
+    ids = {row.message_id for row in tx.execute(kept, [_row(message) for message in written])}
     new = [message for message in written if message.message_id in ids]
     stored = [
-        {
-            "message_id": each.message_id,
-            "attempt": 1,
-            "ended_at": func.clock_timestamp(),
-            "outcome": "delivered",
-        }
-        for each in new
-        if each.state is MessageState.DELIVERED
+        {"message_id": message.message_id, "attempt": message.attempts}
+        for message in new
+        if message.state is MessageState.DELIVERED
     ]
     if stored:
-        tx.execute(insert(deliveries).values(stored))
+        ended = insert(deliveries).values(ended_at=func.clock_timestamp(), outcome="delivered")
+        tx.execute(ended, stored)
     return new
 
 

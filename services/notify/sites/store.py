@@ -10,6 +10,7 @@ from sqlalchemy import Column, DateTime, Row, Table, Text, Time, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.notify.metadata import metadata
+from services.notify.remembering import forget, remembered
 from services.notify.routes import store as route_store
 from services.notify.routes.model import Route
 from services.notify.sites.model import QuietHours, Retries, Site, area_taken, community_of
@@ -59,6 +60,14 @@ def of_site(tx: Transaction, site: str) -> Site:
 def rules_over(tx: Transaction, area: str) -> Rules | None:
     """The rules of the community that an area lies in; None where no site was applied for it."""
     community = community_of(area)
+    if community is None:
+        return None
+    return remembered(tx, "rules", [community], lambda _: {community: _rules_of(tx, community)}, None)[
+        community
+    ]
+
+
+def _rules_of(tx: Transaction, community: str) -> Rules | None:
     revision = tx.execute(
         select(sites.c.site, sites.c.revision).where(sites.c.area == community)
     ).one_or_none()
@@ -82,6 +91,7 @@ def save(tx: Transaction, site: Site) -> dict[str, int]:
         .values(row)
         .on_conflict_do_update(index_elements=["site"], set_={**row, "applied_at": func.now()})
     )
+    forget(tx)
     if before is None:
         return {"names": len(site.names), "settings": 1}
     names = {code for code, _ in before.names.items() ^ site.names.items()}

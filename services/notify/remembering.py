@@ -1,0 +1,38 @@
+"""Asks the database once for what many events of one batch need: the rules of their site, the people of their units.
+
+Guarantee: nothing outlives its transaction, and a write in it forgets everything that was read before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from wangge.chassis.transaction import Transaction
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+_read: WeakKeyDictionary[Transaction, dict[tuple[str, Any], Any]] = WeakKeyDictionary()
+
+
+def remembered(
+    tx: Transaction,
+    what: str,
+    keys: Collection[Key],
+    load: Callable[[Collection[Key]], Mapping[Key, Value]],
+    absent: Value,
+) -> dict[Key, Value]:
+    """The values of the keys; only those that this transaction has not asked for yet are loaded."""
+    known = _read.setdefault(tx, {})
+    missing = [key for key in dict.fromkeys(keys) if (what, key) not in known]
+    if missing:
+        loaded = load(missing)
+        known.update({(what, key): loaded.get(key, absent) for key in missing})
+    return {key: known[what, key] for key in keys}
+
+
+def forget(tx: Transaction) -> None:
+    """Something was written: read it anew."""
+    _read.pop(tx, None)
