@@ -1,6 +1,6 @@
 # Wangge 网格. `make` or `make help` lists what can be done; nothing here touches a server that already runs.
 .DEFAULT_GOAL := help
-.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults lock clean
+.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults images containers lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -50,6 +50,12 @@ scenarios: install ## Stories from the field through all services
 
 faults: install ## kill -9, broker loss, duplicates: nothing may be lost
 	$(PYTEST) tests/faults
+
+images: install ## Build the images of the services and, from Debian's packages, of the servers (needs Docker)
+	deploy/images.sh --servers
+
+containers: install ## The deployment of deploy/ in real containers: minutes, so not part of `make test`
+	WANGGE_CONTAINERS=1 $(PYTEST) tests/containers
 
 lock: install ## Resolve requirements*.in anew into requirements.lock (needs the network)
 	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
