@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, insert
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    CursorResult,
+    Executable,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from wangge.chassis.errors import Permanent
@@ -50,6 +62,7 @@ class Transaction:
         self._service = service
         self._registry = registry
         self._recorded: list[tuple[Event, str, str]] = []
+        self._before_commit: list[Callable[[], None]] = []
         self._after_commit: list[Callable[[], None]] = []
 
     def execute(
@@ -96,6 +109,10 @@ class Transaction:
         self._recorded.append((event, contract.on_exchange, key))
         return event
 
+    def before_commit(self, act: Callable[[], None]) -> None:
+        """Do `act` as the last part of this transaction: once for what a whole batch of events has gathered."""
+        self._before_commit.append(act)
+
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do `act` once the commit has succeeded; it must be repairable by itself if a crash skips it."""
         self._after_commit.append(act)
@@ -106,17 +123,15 @@ class Transaction:
         return bool(self._recorded)
 
     def flush(self) -> None:
-        """Number the recorded facts and write them to the outbox."""
+        """Do what was left for the end, number the recorded facts and write them to the outbox."""
+        while self._before_commit:
+            self._before_commit.pop(0)()
         if not self._recorded:
             return
         counts = Counter(_aggregate(event) for event, _, _ in self._recorded)
-        statement = upsert(event_sequence).values(
-            [{"aggregate": a, "last": counts[a]} for a in sorted(counts)]
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=["aggregate"], set_={"last": event_sequence.c.last + statement.excluded.last}
-        )
-        rows = self.execute(statement.returning(event_sequence.c.aggregate, event_sequence.c.last))
+        aggregates = sorted(counts)
+        numbers = [counts[aggregate] for aggregate in aggregates]
+        rows = self.execute(_NUMBER, {"aggregates": aggregates, "numbers": numbers})
         last = {row.aggregate: row.last - counts[row.aggregate] for row in rows}
         outgoing = []
         for event, exchange, key in self._recorded:
@@ -129,6 +144,24 @@ class Transaction:
         """Called by the database after the commit."""
         for act in self._after_commit:
             act()
+
+
+def _number_statement() -> Any:
+    given = (
+        func.unnest(cast(bindparam("aggregates"), ARRAY(Text)), cast(bindparam("numbers"), ARRAY(BigInteger)))
+        .table_valued("aggregate", "number")
+        .render_derived()
+    )
+    fresh = upsert(event_sequence).from_select(
+        ["aggregate", "last"], select(given.c.aggregate, given.c.number)
+    )
+    return fresh.on_conflict_do_update(
+        index_elements=["aggregate"], set_={"last": event_sequence.c.last + fresh.excluded.last}
+    ).returning(event_sequence.c.aggregate, event_sequence.c.last)
+
+
+#: Moves the numbers of aggregates on; made once, so that it is compiled once.
+_NUMBER = _number_statement()
 
 
 def _aggregate(event: Event) -> str:
