@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Numeric, Row, Table, Text, and_, func, select
+from sqlalchemy import BigInteger, Column, ForeignKey, Numeric, Row, Table, Text, and_, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from services.points.boards.model import NOTHING_EARNED, Evaluation
+from services.points.boards.model import NOTHING_EARNED, Evaluation, evaluate
+from services.points.entries.model import Place, Sums
 from services.points.members.model import MemberStatus
 from services.points.members.store import members, within
 from services.points.metadata import metadata
+from services.points.rule_sets import store as rule_sets
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
@@ -20,29 +24,29 @@ rows = Table(
     metadata,
     Column("person_id", Text, ForeignKey("member.person_id"), primary_key=True),
     Column("period", Text, primary_key=True),
-    Column("base", Numeric(10, 2), nullable=False),
+    Column("base", Numeric(10, 2), nullable=False, comment="before the cap of the part, as award"),
     Column("award", Numeric(10, 2), nullable=False),
     Column("penalty", Numeric(10, 2), nullable=False),
-    Column("total", Numeric(10, 2), nullable=False),
+    Column("total", Numeric(5, 2), nullable=False),
+    Column("rule_set_id", BigInteger, ForeignKey("rule_set.rule_set_id"), nullable=False),
 )
 
 
-def save_all(tx: Transaction, evaluations: Mapping[tuple[str, str], Evaluation]) -> None:
+def sums_of(tx: Transaction, places: Collection[Place]) -> dict[Place, Sums]:
+    """What counts by person and period; a place where nothing was posted is left out."""
+    query = select(rows).where(tuple_(rows.c.person_id, rows.c.period).in_(sorted(places)))
+    return {(row.person_id, row.period): _sums(row) for row in tx.execute(query)}
+
+
+def save_all(tx: Transaction, changed: Mapping[Place, tuple[Sums, Evaluation]]) -> None:
     """Keep the scores by person and period. The caller holds the posting lock."""
     statement = insert(rows).values(
         [
-            {
-                "person_id": person_id,
-                "period": period,
-                "base": each.base,
-                "award": each.award,
-                "penalty": each.penalty,
-                "total": each.total,
-            }
-            for (person_id, period), each in sorted(evaluations.items())
+            {"person_id": person_id, "period": period, "total": evaluation.total, **asdict(sums)}
+            for (person_id, period), (sums, evaluation) in sorted(changed.items())
         ]
     )
-    names = ("base", "award", "penalty", "total")
+    names = ("base", "award", "penalty", "total", "rule_set_id")
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=["person_id", "period"], set_={name: statement.excluded[name] for name in names}
@@ -50,14 +54,12 @@ def save_all(tx: Transaction, evaluations: Mapping[tuple[str, str], Evaluation])
     )
 
 
-def evaluations(tx: Transaction, persons: Mapping[str, str]) -> dict[str, Evaluation]:
-    """By person: their score of the period that `persons` names for them; who has no entry has 0."""
-    found = dict.fromkeys(persons, NOTHING_EARNED)
-    query = select(rows).where(rows.c.person_id.in_(list(persons)), rows.c.period.in_(set(persons.values())))
-    for row in tx.execute(query):
-        if persons[row.person_id] == row.period:
-            found[row.person_id] = _evaluation(row)
-    return found
+def evaluations(tx: Transaction, places: Collection[Place]) -> dict[Place, Evaluation]:
+    """The scores by person and period; who has no entry there has 0."""
+    found = sums_of(tx, places)
+    rules = rule_sets.get(tx, {sums.rule_set_id for sums in found.values()})
+    scored = {place: evaluate(sums, rules[sums.rule_set_id]) for place, sums in found.items()}
+    return {place: scored.get(place, NOTHING_EARNED) for place in places}
 
 
 def totals(tx: Transaction, period: str, area: Area) -> list[tuple[str, Decimal]]:
@@ -74,5 +76,5 @@ def totals(tx: Transaction, period: str, area: Area) -> list[tuple[str, Decimal]
     return [(row.person_id, Decimal(row.total)) for row in tx.execute(query)]
 
 
-def _evaluation(row: Row[tuple[str]]) -> Evaluation:
-    return Evaluation(row.base, row.award, row.penalty, row.total)
+def _sums(row: Row[Any]) -> Sums:
+    return Sums(row.base, row.award, row.penalty, row.rule_set_id)

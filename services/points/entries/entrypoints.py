@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from services.points.boards.sorted_sets import sorted_sets
 from services.points.entries import posting, store
 from services.points.entries.model import (
     Decision,
@@ -29,11 +29,10 @@ from services.points.entries.schemas import (
 )
 from services.points.members import store as members
 from services.points.members.entrypoints import STAFF, areas_asked, visible_member
-from services.points.members.model import Member
+from services.points.members.store import Credited
 from services.points.periods.model import local_day, period_of
 from services.points.rule_sets import store as rule_sets
 from services.points.rule_sets.model import RuleItem
-from services.points.sites import store as sites
 from wangge.chassis.errors import invalid
 from wangge.chassis.http import Ask, route
 from wangge.chassis.ids import new_id
@@ -59,16 +58,9 @@ class EntryEntrypoints:
         Idempotency key: (event id, item, person). A closing that was undone already posts nothing, so a reopening
         may arrive before the closing that it undoes.
         """
-        due = list(_due(tx, event))
-        if not due:
-            return
-        posting.lock(tx)
-        if store.is_undone(tx, event.data["case_no"], event.data["closing"]):
-            return
-        known = store.of_event(tx, event.id)
-        new = [entry for entry in due if (entry.person_id, entry.item) not in known]
-        if new:
-            self._posting(tx).post_new(_in_open_periods(tx, new))
+        due = _due(tx, event)
+        if due:
+            Posting(tx, self.app.redis).post_at_end(due)
 
     @on("case.reopened.v1")
     def on_case_reopened(self, tx: Transaction, event: Event) -> None:
@@ -77,11 +69,13 @@ class EntryEntrypoints:
         Idempotency key: the highest undone closing of the case; an entry is taken back once.
         """
         case_no, closing = event.data["case_no"], event.data["closing"]
+        posts = Posting(tx, self.app.redis)
+        posts.post_left()
         posting.lock(tx)
         store.undo_closings(tx, case_no, closing)
         standing = store.standing_of_case(tx, case_no, closing)
         if standing:
-            self._posting(tx).take_back(standing, RULES, f"案件重开，第 {closing} 次结案不再有效")
+            posts.take_back(standing, RULES, f"案件重开，第 {closing} 次结案不再有效")
 
     @route(
         "POST",
@@ -96,14 +90,18 @@ class EntryEntrypoints:
         """Record an entry for a member; it counts once somebody else has reviewed it."""
         body = ask.body
         found = members.credited(tx, [body["person_id"]], body["occurred_on"])
-        member = next((each.member for each in found if ask.who.covers(each.member.area)), None)
-        if member is None:
+        credited = next((each for each in found if ask.who.covers(each.member.area)), None)
+        if credited is None:
             raise invalid([{"field": "person_id", "message": "no member within your scope is scored then"}])
-        rules = rule_sets.get(tx, [found[0].rule_set_id])[found[0].rule_set_id]
-        item = rules.item(body["item"])
-        check_record(item, body["value"], body["evidence"], body["occurred_on"], local_day(tx.now))
-        assert item is not None  # noqa: S101 (check_record refuses an unknown one)
-        entry = _recorded(tx, member, item, rules.rule_set_id, ask)
+        rules = rule_sets.get(tx, [credited.rule_set_id])[credited.rule_set_id]
+        item = check_record(
+            rules.item(body["item"]),
+            body["value"],
+            body["evidence"],
+            body["occurred_on"],
+            local_day(tx.now),
+        )
+        entry = _recorded(credited, item, ask, tx.now)
         store.add(tx, [entry])
         return entry
 
@@ -146,7 +144,7 @@ class EntryEntrypoints:
         if decision is Decision.REFUSE:
             return reviewed
         period = posting.open_periods(tx, [entry])[entry.site, entry.period]
-        return self._posting(tx).post(post(reviewed, period, tx.now))
+        return Posting(tx, self.app.redis).post(post(reviewed, period, tx.now))
 
     @route(
         "POST",
@@ -159,11 +157,8 @@ class EntryEntrypoints:
     def reverse_entry(self, tx: Transaction, ask: Ask, entry_id: str) -> Entry:
         """Take a posted entry back by a counter-entry."""
         entry = self._to_decide(tx, ask, entry_id)
-        (taken_back,) = self._posting(tx).take_back([entry], ask.who.id, ask.body["reason"])
+        (taken_back,) = Posting(tx, self.app.redis).take_back([entry], ask.who.id, ask.body["reason"])
         return taken_back
-
-    def _posting(self, tx: Transaction) -> Posting:
-        return Posting(tx, sorted_sets(self.app.redis))
 
     def _to_decide(self, tx: Transaction, ask: Ask, entry_id: str) -> Entry:
         """The entry as it stands once nobody else posts."""
@@ -181,52 +176,47 @@ class EntryEntrypoints:
         return entry
 
 
-def _due(tx: Transaction, event: Event) -> Iterable[Entry]:
+def _due(tx: Transaction, event: Event) -> list[Entry]:
     """The entries that a closing posts: by member and item, each once, whatever parts the member had in the case."""
     data = event.data
     parts = defaultdict(set)
     for helper in data["helpers"]:
         parts[helper["person_id"]].add(helper["part"])
     if not parts:
-        return
+        return []
     day = local_day(data["at"])
     credited = members.credited(tx, parts, day)
     rules = rule_sets.get(tx, {each.rule_set_id for each in credited})
-    kinds = sites.kinds(tx, {each.member.site for each in credited}) if credited else {}
-    for each in credited:
-        member = each.member
-        had = parts[member.person_id]
-        for item in rules[each.rule_set_id].due("case.closed", had, data["channel"], data["category"]):
-            yield Entry(
-                entry_id=new_id(),
-                person_id=member.person_id,
-                site=member.site,
-                area=member.area,
-                item=item.code,
-                part=item.part,
-                value=item.value,
-                rule_set_id=each.rule_set_id,
-                period=period_of(day, kinds[member.site]).code,
-                occurred_on=day,
-                state=EntryState.POSTED,
-                source=Source.EVENT,
-                recorded_by=RULES,
-                recorded_at=tx.now,
-                posted_at=tx.now,
-                event_id=event.id,
-                case_no=data["case_no"],
-                closing=data["closing"],
-            )
+    return [
+        Entry(
+            entry_id=new_id(),
+            person_id=each.member.person_id,
+            site=each.member.site,
+            area=each.member.area,
+            item=item.code,
+            part=item.part,
+            value=item.value,
+            rule_set_id=each.rule_set_id,
+            period=period_of(day, each.period_kind).code,
+            occurred_on=day,
+            state=EntryState.POSTED,
+            source=Source.EVENT,
+            recorded_by=RULES,
+            recorded_at=tx.now,
+            posted_at=tx.now,
+            event_id=event.id,
+            case_no=data["case_no"],
+            closing=data["closing"],
+        )
+        for each in credited
+        for item in rules[each.rule_set_id].due(
+            "case.closed", parts[each.member.person_id], data["channel"], data["category"]
+        )
+    ]
 
 
-def _in_open_periods(tx: Transaction, new: list[Entry]) -> list[Entry]:
-    opened = posting.open_periods(tx, new)
-    return [entry.moved_to(opened[entry.site, entry.period]) for entry in new]
-
-
-def _recorded(tx: Transaction, member: Member, item: RuleItem, rule_set_id: int, ask: Ask) -> Entry:
-    body = ask.body
-    kind = sites.kinds(tx, [member.site])[member.site]
+def _recorded(credited: Credited, item: RuleItem, ask: Ask, now: datetime) -> Entry:
+    body, member = ask.body, credited.member
     return Entry(
         entry_id=new_id(),
         person_id=member.person_id,
@@ -235,13 +225,13 @@ def _recorded(tx: Transaction, member: Member, item: RuleItem, rule_set_id: int,
         item=item.code,
         part=item.part,
         value=item.value if body["value"] is None else body["value"],
-        rule_set_id=rule_set_id,
-        period=period_of(body["occurred_on"], kind).code,
+        rule_set_id=credited.rule_set_id,
+        period=period_of(body["occurred_on"], credited.period_kind).code,
         occurred_on=body["occurred_on"],
         state=EntryState.RECORDED,
         source=Source.MANUAL,
         recorded_by=ask.who.id,
-        recorded_at=tx.now,
+        recorded_at=now,
         evidence=tuple(body["evidence"]),
         note=body["note"],
     )

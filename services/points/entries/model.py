@@ -7,9 +7,8 @@ An entry is never changed once posted; it is taken back by a counter-entry that 
 out over all entries of an item in a period, so it does not depend on the order in which they came.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -106,8 +105,8 @@ def check_record(
     evidence: Iterable[object],
     occurred_on: date,
     today: date,
-) -> None:
-    """Whether somebody may record this for a member. Raises `Invalid` naming every wrong field."""
+) -> RuleItem:
+    """The item by which this may be recorded for a member. Raises `Invalid` naming every wrong field."""
     errors: list[FieldError] = []
     if occurred_on > today:
         errors.append({"field": "occurred_on", "message": f"lies after today, {today}"})
@@ -120,8 +119,9 @@ def check_record(
             errors.append({"field": "value", "message": message})
         if item.evidence_required and not list(evidence):
             errors.append({"field": "evidence", "message": f"{item.code} needs evidence"})
-    if errors:
+    if errors or item is None:
         raise invalid(errors)
+    return item
 
 
 def review(entry: Entry, decision: Decision, by: str, now: datetime, note: str | None) -> Entry:
@@ -189,86 +189,89 @@ def _span(least: Decimal, most: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a member's entries of one period count for, by part; no part is capped as a whole yet."""
+    """What a member's entries of one period count for, by part; no part is capped as a whole yet.
+
+    `rule_set_id` is the latest version by which something was posted; 0 while nothing was.
+    """
 
     base: Decimal = ZERO
     award: Decimal = ZERO
     penalty: Decimal = ZERO
+    rule_set_id: int = 0
+
+    def plus(self, part: Part, amount: Decimal, rule_set_id: int) -> "Sums":
+        """The sums after `amount` more of a part; less where it is negative."""
+        latest = max(self.rule_set_id, rule_set_id)
+        match part:
+            case Part.BASE:
+                return replace(self, base=self.base + amount, rule_set_id=latest)
+            case Part.AWARD:
+                return replace(self, award=self.award + amount, rule_set_id=latest)
+            case Part.PENALTY:
+                return replace(self, penalty=self.penalty + amount, rule_set_id=latest)
 
 
-class Sheet:
-    """One member's posted entries of one period, and what they count for.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The entries of one member, period and item that nobody has taken back: how many there are of each value."""
 
-    An entry taken back in the same period is gone from it; one taken back in a later period (this one was closed)
-    still counts here, and its counter-entry is carried against the later one. `rule_sets` are those of the entries.
+    times: Mapping[Decimal, int] = field(default_factory=dict)
+    rule_set_id: int = 0
+
+    def plus(self, value: Decimal, more: int, rule_set_id: int) -> "Tally":
+        """The tally with `more` entries of this value; fewer where it is negative."""
+        times = {**self.times, value: self.times.get(value, 0) + more}
+        left = {each: count for each, count in times.items() if count}
+        return Tally(left, max(self.rule_set_id, rule_set_id))
+
+
+Place = tuple[str, str]
+"""Person and period."""
+
+Line = tuple[str, str, str]
+"""Person, period and item."""
+
+
+class Book:
+    """Posts entries to the sums and tallies it was opened with, which it needs for every place and line.
+
+    An entry taken back in its own period leaves that period's sums; one whose period is closed still counts there,
+    and the period of its counter-entry bears it. In each period the sums are what its entries have `counted`, less
+    what its counter-entries have.
     """
 
-    def __init__(self, rule_sets: Mapping[int, RuleSet], entries: Iterable[Entry] = ()) -> None:
-        self.rule_sets = rule_sets
-        self._counting: dict[str, Entry] = {}
-        self._carried: dict[str, Entry] = {}
-        for entry in entries:
-            if entry.reverses is None:
-                if entry.state is EntryState.POSTED or entry.reversed_in != entry.period:
-                    self._counting[entry.entry_id] = entry
-            elif entry.is_carried:
-                self._carried[entry.entry_id] = entry
+    def __init__(
+        self, rule_sets: Mapping[int, RuleSet], sums: Mapping[Place, Sums], tallies: Mapping[Line, Tally]
+    ) -> None:
+        self._rule_sets = rule_sets
+        self.sums = dict(sums)
+        self.tallies = dict(tallies)
 
-    def post(self, entry: Entry) -> Decimal:
-        """Add a posted entry; answers what it changes."""
-        before = self._worth(entry.item)
-        self._counting[entry.entry_id] = entry
-        return self._worth(entry.item) - before
+    def post(self, entry: Entry) -> Entry:
+        """Post an entry; answers it with what it counts."""
+        counted = self._count(entry, entry.period, 1)
+        self._add(entry, counted)
+        return replace(entry, counted=counted)
 
-    def take_back(self, taken_back: Entry) -> Decimal:
-        """Take an entry back that was posted here; answers what that changes for the member (not below 0).
+    def take_back(self, counter: Entry, period: str) -> Entry:
+        """Post a counter-entry for an entry of `period`; answers it with what it takes back."""
+        counted = -self._count(counter, period, -1)
+        self._add(counter, -counted)
+        return replace(counter, counted=counted)
 
-        Where a later period bears it, this sheet goes on counting it and the answer is what to carry.
-        """
-        before = self._worth(taken_back.item)
-        if taken_back.reversed_in == taken_back.period:
-            del self._counting[taken_back.entry_id]
-        else:
-            self._counting[taken_back.entry_id] = taken_back
-        return before - self._worth(taken_back.item)
+    def _count(self, entry: Entry, period: str, more: int) -> Decimal:
+        line = (entry.person_id, period, entry.item)
+        before = self.tallies.get(line, Tally())
+        after = before.plus(entry.value, more, entry.rule_set_id)
+        self.tallies[line] = after
+        return self._worth(entry.item, after) - self._worth(entry.item, before)
 
-    def carry(self, counter: Entry) -> None:
-        """Bear a counter-entry for an earlier, closed period."""
-        self._carried[counter.entry_id] = counter
+    def _add(self, entry: Entry, amount: Decimal) -> None:
+        place = (entry.person_id, entry.period)
+        self.sums[place] = self.sums.get(place, Sums()).plus(entry.part, amount, entry.rule_set_id)
 
-    @property
-    def sums(self) -> Sums:
-        """What counts now, by part."""
-        by_item: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self._counting.values():
-            by_item[entry.item].append(entry)
-        parts = dict.fromkeys(Part, ZERO)
-        for entries in by_item.values():
-            parts[entries[0].part] += self._worth_of(entries)
-        for counter in self._carried.values():
-            parts[counter.part] -= counter.counted or ZERO
-        return Sums(parts[Part.BASE], parts[Part.AWARD], parts[Part.PENALTY])
-
-    @property
-    def rule_set(self) -> RuleSet | None:
-        """The latest version by which something was posted here; None while the sheet is empty."""
-        used = [entry.rule_set_id for entry in (*self._counting.values(), *self._carried.values())]
-        return self.rule_sets[max(used)] if used else None
-
-    def _worth(self, item: str) -> Decimal:
-        """What the standing entries of an item count for: those taken back by a later period are left out."""
-        return self._worth_of(
-            [
-                entry
-                for entry in self._counting.values()
-                if entry.item == item and entry.state is EntryState.POSTED
-            ]
-        )
-
-    def _worth_of(self, entries: list[Entry]) -> Decimal:
-        if not entries:
-            return ZERO
-        latest = max(entry.rule_set_id for entry in entries)
-        rule = self.rule_sets[latest].item(entries[0].item)
-        values = [entry.value for entry in entries]
-        return rule.worth(values) if rule else sum(values, ZERO)
+    def _worth(self, item: str, tally: Tally) -> Decimal:
+        rule = self._rule_sets[tally.rule_set_id].item(item) if tally.rule_set_id else None
+        if rule is None:
+            return sum((value * count for value, count in tally.times.items()), ZERO)
+        return rule.worth(tally.times)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from services.points.entries.model import Entry, EntryState, Source
+from services.points.entries.model import Entry, EntryState, Line, Source, Tally
 from services.points.members.store import within
 from services.points.metadata import metadata
 from services.points.rule_sets.model import Part
@@ -78,10 +78,19 @@ entries = Table(
         postgresql_where=text("event_id IS NOT NULL"),
     ),
     Index("entry_reverses", "reverses", unique=True, postgresql_where=text("reverses IS NOT NULL")),
-    Index("entry_sheet", "person_id", "period"),
     Index("entry_person", "person_id", "entry_id"),
     Index("entry_case", "case_no", "closing", postgresql_where=text("case_no IS NOT NULL")),
     Index("entry_recorded", "entry_id", postgresql_where=text("state = 'recorded'")),
+)
+
+tallies = Table(
+    "tally",
+    metadata,
+    Column("person_id", Text, ForeignKey("member.person_id"), primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("times", JSONB, nullable=False, comment="how many standing entries there are of each value"),
+    Column("rule_set_id", BigInteger, nullable=False),
 )
 
 reopenings = Table(
@@ -112,10 +121,11 @@ def add(tx: Transaction, new: Sequence[Entry]) -> None:
     tx.execute(insert(entries), [_row(entry) for entry in new])
 
 
-def of_event(tx: Transaction, event_id: str) -> set[tuple[str, str]]:
-    """Person and item of every entry that an event has posted."""
-    query = select(entries.c.person_id, entries.c.item).where(entries.c.event_id == event_id)
-    return {(row.person_id, row.item) for row in tx.execute(query)}
+def of_events(tx: Transaction, event_ids: Collection[str]) -> set[tuple[str | None, str, str]]:
+    """Event, item and person of every entry that these events have posted."""
+    query = select(entries.c.event_id, entries.c.item, entries.c.person_id)
+    rows = tx.execute(query.where(entries.c.event_id.in_(event_ids)))
+    return {(row.event_id, row.item, row.person_id) for row in rows}
 
 
 def save(tx: Transaction, entry: Entry) -> None:
@@ -129,16 +139,34 @@ def save(tx: Transaction, entry: Entry) -> None:
         raise Stale("version.stale", "内容已被他人更新，请刷新后重试", "another change came first")
 
 
-def posted(tx: Transaction, sheets: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Entry]]:
-    """By person and period: every entry that is or was posted there, counter-entries too."""
-    query = select(entries).where(
-        tuple_(entries.c.person_id, entries.c.period).in_(sorted(sheets)),
-        entries.c.state.in_([EntryState.POSTED, EntryState.REVERSED]),
+def tallies_of(tx: Transaction, lines: Collection[Line]) -> dict[Line, Tally]:
+    """The tallies of these members, periods and items; those where nothing was posted are left out."""
+    columns = (tallies.c.person_id, tallies.c.period, tallies.c.item)
+    rows = tx.execute(select(tallies).where(tuple_(*columns).in_(sorted(lines))))
+    return {
+        (row.person_id, row.period, row.item): Tally(
+            {Decimal(value): count for value, count in row.times.items()}, row.rule_set_id
+        )
+        for row in rows
+    }
+
+
+def save_tallies(tx: Transaction, changed: Mapping[Line, Tally]) -> None:
+    """Keep tallies. The caller holds the posting lock."""
+    statement = insert(tallies).values(
+        [
+            {
+                "person_id": person_id,
+                "period": period,
+                "item": item,
+                "times": {str(value): count for value, count in tally.times.items()},
+                "rule_set_id": tally.rule_set_id,
+            }
+            for (person_id, period, item), tally in sorted(changed.items())
+        ]
     )
-    found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for row in tx.execute(query):
-        found[row.person_id, row.period].append(_entry(row))
-    return found
+    kept = {name: statement.excluded[name] for name in ("times", "rule_set_id")}
+    tx.execute(statement.on_conflict_do_update(index_elements=["person_id", "period", "item"], set_=kept))
 
 
 def undo_closings(tx: Transaction, case_no: str, closing: int) -> None:
@@ -148,10 +176,10 @@ def undo_closings(tx: Transaction, case_no: str, closing: int) -> None:
     tx.execute(statement.on_conflict_do_update(index_elements=["case_no"], set_={"closing": highest}))
 
 
-def is_undone(tx: Transaction, case_no: str, closing: int) -> bool:
-    """Whether this closing of a case was undone already: the facts arrived in another order."""
-    undone = tx.execute(select(reopenings.c.closing).where(reopenings.c.case_no == case_no)).scalar()
-    return undone is not None and closing <= undone
+def undone(tx: Transaction, case_nos: Collection[str]) -> dict[str, int]:
+    """By case: the highest closing that no longer stands; a case that was never reopened is left out."""
+    rows = tx.execute(select(reopenings).where(reopenings.c.case_no.in_(case_nos)))
+    return {row.case_no: row.closing for row in rows}
 
 
 def standing_of_case(tx: Transaction, case_no: str, closing: int) -> list[Entry]:

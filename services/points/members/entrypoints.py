@@ -74,14 +74,17 @@ def areas_asked(who: Principal, area: str | None) -> Sequence[Area]:
 def _scored(tx: Transaction, members: list[Member], period: str | None) -> list[dict[str, Any]]:
     kinds = sites.kinds(tx, {member.site for member in members})
     today = local_day(tx.now)
-    periods = {member.person_id: period or period_of(today, kinds[member.site]).code for member in members}
-    evaluations = boards.evaluations(tx, periods)
-    balances = wallets.balances(tx, periods)
+    places = {
+        member.person_id: (member.person_id, period or period_of(today, kinds[member.site]).code)
+        for member in members
+    }
+    evaluations = boards.evaluations(tx, places.values())
+    balances = wallets.balances(tx, places)
     return [
         {
             **asdict(member),
-            "period": periods[member.person_id],
-            "evaluation": evaluations[member.person_id],
+            "period": places[member.person_id][1],
+            "evaluation": evaluations[places[member.person_id]],
             "wallet": balances[member.person_id],
             "entries_url": f"/v1/members/{member.person_id}/entries",
         }

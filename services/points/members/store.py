@@ -7,11 +7,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, Row, Table, Text, false, or_, select
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Row,
+    Table,
+    Text,
+    column,
+    false,
+    or_,
+    select,
+    table,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from services.points.members.model import Member, MemberStatus
 from services.points.metadata import metadata
+from services.points.periods.model import PeriodKind
 from services.points.rule_sets import store as rule_sets
 from wangge.chassis.errors import NotFound
 from wangge.chassis.transaction import Transaction
@@ -31,12 +45,20 @@ members = Table(
 )
 
 
+# the sites' store knows the members, so their table is named here by its name
+_SITE = table("site", column("site"), column("period_kind"))
+_KIND = (
+    select(_SITE.c.period_kind).where(_SITE.c.site == members.c.site).scalar_subquery().label("period_kind")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """A member whom an event may credit, with the rule set that holds for them on its day."""
+    """A member who may be credited, with the rule set that holds on that day and the kind of period at their site."""
 
     member: Member
     rule_set_id: int
+    period_kind: PeriodKind
 
 
 def find(tx: Transaction, person_id: str) -> Member:
@@ -84,12 +106,15 @@ def credited(tx: Transaction, person_ids: Iterable[str], on: date) -> list[Credi
     """The present members among `person_ids` whose site has a rule set that holds on this day."""
     rule_set_id = rule_sets.valid_on(members.c.site, on).label("rule_set_id")
     query = (
-        select(members, rule_set_id)
+        select(members, rule_set_id, _KIND)
         .where(members.c.person_id.in_(sorted(person_ids)), members.c.left_at.is_(None))
         .order_by(members.c.person_id)
     )
-    rows = tx.execute(query)
-    return [Credited(member_of(row), row.rule_set_id) for row in rows if row.rule_set_id is not None]
+    return [
+        Credited(member_of(row), row.rule_set_id, PeriodKind(row.period_kind))
+        for row in tx.execute(query)
+        if row.rule_set_id is not None
+    ]
 
 
 def page_of(

@@ -1,6 +1,6 @@
 """Decides what a rule set is and what it grants: three parts, items with a worth, limits and automatic triggers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -63,9 +63,14 @@ class RuleItem:
         least = self.value if self.value_min is None else self.value_min
         return least <= value <= self.value
 
-    def worth(self, values: Collection[Decimal]) -> Decimal:
-        """What entries of these values count for together in one period; their order does not matter."""
-        counted = sum(sorted(values, reverse=True)[: self.max_times], Decimal(0))
+    def worth(self, times: Mapping[Decimal, int]) -> Decimal:
+        """What entries count for together in one period, given how many there are of each value."""
+        left = sum(times.values()) if self.max_times is None else self.max_times
+        counted = Decimal(0)
+        for value in sorted(times, reverse=True):
+            taken = min(left, times[value])
+            counted += taken * value
+            left -= taken
         return counted if self.per_period_cap is None else min(counted, self.per_period_cap)
 
 

@@ -109,12 +109,21 @@ def upgrade() -> None:
     op.create_index(
         "entry_reverses", "entry", ["reverses"], unique=True, postgresql_where=sa.text("reverses IS NOT NULL")
     )
-    op.create_index("entry_sheet", "entry", ["person_id", "period"])
     op.create_index("entry_person", "entry", ["person_id", "entry_id"])
     op.create_index(
         "entry_case", "entry", ["case_no", "closing"], postgresql_where=sa.text("case_no IS NOT NULL")
     )
     op.create_index("entry_recorded", "entry", ["entry_id"], postgresql_where=sa.text("state = 'recorded'"))
+    op.create_table(
+        "tally",
+        sa.Column("person_id", sa.Text, sa.ForeignKey("member.person_id"), primary_key=True),
+        sa.Column("period", sa.Text, primary_key=True),
+        sa.Column("item", sa.Text, primary_key=True),
+        sa.Column(
+            "times", JSONB, nullable=False, comment="how many standing entries there are of each value"
+        ),
+        sa.Column("rule_set_id", sa.BigInteger, nullable=False),
+    )
     op.create_table(
         "reopening",
         sa.Column("case_no", sa.Text, primary_key=True),
@@ -124,10 +133,11 @@ def upgrade() -> None:
         "board_row",
         sa.Column("person_id", sa.Text, sa.ForeignKey("member.person_id"), primary_key=True),
         sa.Column("period", sa.Text, primary_key=True),
-        sa.Column("base", sa.Numeric(10, 2), nullable=False),
+        sa.Column("base", sa.Numeric(10, 2), nullable=False, comment="before the cap of the part, as award"),
         sa.Column("award", sa.Numeric(10, 2), nullable=False),
         sa.Column("penalty", sa.Numeric(10, 2), nullable=False),
-        sa.Column("total", sa.Numeric(10, 2), nullable=False),
+        sa.Column("total", sa.Numeric(5, 2), nullable=False),
+        sa.Column("rule_set_id", sa.BigInteger, sa.ForeignKey("rule_set.rule_set_id"), nullable=False),
     )
     op.create_table(
         "wallet",
@@ -154,6 +164,7 @@ def downgrade() -> None:
         "wallet",
         "board_row",
         "reopening",
+        "tally",
         "entry",
         "period",
         "member",
