@@ -139,6 +139,7 @@ class ReportEntrypoints:
         if request.mimetype not in {NDJSON, "application/jsonl"}:
             message = f"send {NDJSON}"
             raise Refusal("body.not_ndjson", f"请以 {NDJSON} 发送", message, 415)
+        request.environ["eventlet.minimum_write_chunk_size"] = 1  # a receipt goes out at once
         stream = request.environ["wsgi.input"]
         body = answers(stream, lambda portion: self._portion(who, portion), writable(request.environ))
         return Response(body, content_type=NDJSON)

@@ -443,3 +443,11 @@ def empty_town(intake: IntakeProcess) -> Town:
 def town(empty_town: Town) -> Town:
     empty_town.apply()
     return empty_town
+
+
+@pytest.fixture(scope="session")
+def without_redis(world: World) -> Iterator[IntakeProcess]:
+    """A second process of intake, for which Redis is away."""
+    process = IntakeProcess(world, WANGGE_REDIS_URI="redis://127.0.0.1:1/0").start()
+    yield process
+    process.stop()
