@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    Executable,
     ForeignKey,
     Identity,
     Index,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     false,
     or_,
     select,
@@ -179,6 +181,27 @@ case_serial = Table(
     Column("last", Integer, nullable=False),
 )
 
+
+def _putting(table: Table) -> Executable:
+    """The statement that inserts a row, or brings the one with its key up to date."""
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    updated = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=updated)
+
+
+# statements of the message path are made once: making one costs more than running it
+INSERT_CASE = insert(cases).on_conflict_do_nothing(index_elements=["report_code"])
+UPDATE_CASE = (
+    update(cases)
+    .where(cases.c.case_no == bindparam("of_case"), cases.c.version == bindparam("from_version"))
+    .values({column.name: bindparam(column.name) for column in cases.c if column.name != "case_no"})
+)
+INSERT_ASSIGNMENT, INSERT_CLOCK = insert(assignment), insert(clock)
+PUT_ASSIGNMENT, PUT_CLOCK = _putting(assignment), _putting(clock)
+INSERT_RECORD = insert(flow_record)
+INSERT_REPORTER = insert(reporter).on_conflict_do_nothing()
+
 #: Serials that one process takes at a time; what it does not use before it ends is left out.
 SERIAL_BLOCK = 20
 
@@ -257,10 +280,10 @@ def unknown(case_no: str) -> NotFound:
 def add(tx: Transaction, steps: Sequence[Moved]) -> bool:
     """Add a new case with its first records; False when its report has a case already."""
     case = steps[-1].case
-    statement = insert(cases).values(_row(case)).on_conflict_do_nothing(index_elements=["report_code"])
-    if not tx.execute(statement).rowcount:
+    if not tx.execute(INSERT_CASE, _row(case)).rowcount:
         return False
-    _write_parts(tx, case, case.assignments, case.clocks)
+    _write(tx, INSERT_ASSIGNMENT, _parts(case, case.assignments))
+    _write(tx, INSERT_CLOCK, _clocks(case, case.clocks))
     _append(tx, [step.record for step in steps])
     return True
 
@@ -268,15 +291,12 @@ def add(tx: Transaction, steps: Sequence[Moved]) -> bool:
 def save(tx: Transaction, before: Case, moved: Moved) -> None:
     """Keep a case after a move, and its line of history. Raises `Stale` when it changed meanwhile."""
     case = moved.case
-    statement = update(cases).where(cases.c.case_no == case.case_no, cases.c.version == case.version - 1)
-    if not tx.execute(statement.values(_row(case))).rowcount:
+    at_version = {"of_case": case.case_no, "from_version": case.version - 1}
+    if not tx.execute(UPDATE_CASE, _row(case) | at_version).rowcount:
         raise Stale("version.stale", "内容已被他人更新，请刷新后重试", "it was changed meanwhile")
-    _write_parts(
-        tx,
-        case,
-        [each for each in case.assignments if each not in before.assignments],
-        [each for each in case.clocks if each not in before.clocks],
-    )
+    changed = [each for each in case.assignments if each not in before.assignments]
+    _write(tx, PUT_ASSIGNMENT, _parts(case, changed))
+    _write(tx, PUT_CLOCK, _clocks(case, [each for each in case.clocks if each not in before.clocks]))
     _append(tx, [moved.record])
 
 
@@ -304,17 +324,7 @@ def due(tx: Transaction, now: datetime, limit: int) -> list[Case]:
 
 def add_reporter(tx: Transaction, of_report: str, one: Reporter) -> None:
     """Keep who reported, or reported it, too; a second time changes nothing."""
-    tx.execute(
-        insert(reporter)
-        .values(
-            of_report=of_report,
-            report_code=one.report_code,
-            ref=one.ref,
-            wants_reply=one.wants_reply,
-            is_confidential=one.is_confidential,
-        )
-        .on_conflict_do_nothing()
-    )
+    tx.execute(INSERT_REPORTER, {"of_report": of_report, **asdict(one)})
 
 
 def reporters_to_answer(tx: Transaction, of_report: str) -> list[str]:
@@ -338,14 +348,15 @@ def _row(case: Case) -> dict[str, Any]:
     }
 
 
-def _write_parts(
-    tx: Transaction, case: Case, assignments: Iterable[Assignment], clocks: Iterable[StageClock]
-) -> None:
-    parts = [
+def _parts(case: Case, assignments: Iterable[Assignment]) -> list[dict[str, Any]]:
+    return [
         {"case_no": case.case_no, **{field.name: getattr(each, field.name) for field in fields(each)}}
         for each in assignments
     ]
-    running = [
+
+
+def _clocks(case: Case, clocks: Iterable[StageClock]) -> list[dict[str, Any]]:
+    return [
         {
             "case_no": case.case_no,
             "stage": each.stage,
@@ -358,22 +369,16 @@ def _write_parts(
         }
         for each in clocks
     ]
-    _upsert(tx, assignment, parts)
-    _upsert(tx, clock, running)
 
 
-def _upsert(tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    keys = [column.name for column in table.primary_key]
-    statement = insert(table).values(rows)
-    updated = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=updated))
+def _write(tx: Transaction, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        tx.execute(statement, rows)
 
 
 def _append(tx: Transaction, records: Iterable[FlowRecord]) -> None:
     rows = [{field.name: getattr(record, field.name) for field in fields(record)} for record in records]
-    tx.execute(insert(flow_record).values([{**row, "evidence": list(row["evidence"])} for row in rows]))
+    tx.execute(INSERT_RECORD, [{**row, "evidence": list(row["evidence"])} for row in rows])
 
 
 def _loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:

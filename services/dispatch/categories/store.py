@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, Column, Row, Table, Text, delete, select, tuple_
+from sqlalchemy import ARRAY, Boolean, Column, Row, Table, Text, bindparam, delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.dispatch.calendars.model import Limit
@@ -32,11 +32,16 @@ category = Table(
     Column("units_allowed", ARRAY(Text), nullable=False),
 )
 
+BY_CODE = select(category).where(
+    category.c.site == bindparam("of_site"),
+    or_(category.c.code == bindparam("given"), category.c.code == bindparam("default")),
+)
+
 
 def find(tx: Transaction, site: str, code: str, default: str) -> Category:
     """The site's category of this code, else the one it files unknown matters under."""
-    wanted = select(category).where(category.c.site == site, category.c.code.in_({code, default}))
-    rows = {row.code: row for row in tx.execute(wanted)}
+    wanted = tx.execute(BY_CODE, {"of_site": site, "given": code, "default": default})
+    rows = {row.code: row for row in wanted}
     return _category(rows.get(code) or rows[default])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Column, Index, Table, Text, case, func, select
+from sqlalchemy import ARRAY, BigInteger, Column, Executable, Index, Table, Text, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.dispatch.directory.model import Person, Unit
@@ -61,14 +62,17 @@ role = Table(
 def note(tx: Transaction, table: Table, fact: Mapping[str, Any], sequence: int) -> None:
     """Keep a fact about one entry, unless a later one is known already."""
     row = {column.name: fact.get(column.name) for column in table.c} | {"sequence": sequence}
-    statement = insert(table).values(row)
+    tx.execute(_noting(table), row)
+
+
+@cache
+def _noting(table: Table) -> Executable:
+    statement = insert(table)
     keys = [column.name for column in table.primary_key]
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=keys,
-            set_={name: statement.excluded[name] for name in row if name not in keys},
-            where=table.c.sequence < statement.excluded.sequence,
-        )
+    return statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys},
+        where=table.c.sequence < statement.excluded.sequence,
     )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Column, Row, Table, Text, select
+from sqlalchemy import ARRAY, Column, Row, Table, Text, bindparam, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.dispatch.calendars.holidays import load_calendar
@@ -35,6 +35,8 @@ site = Table(
     Column("default_checkers", ARRAY(Text), nullable=False),
 )
 
+BY_AREA = select(site).where(site.c.area == bindparam("area"))
+
 #: Calendars kept built, one for each distinct content: about a county's sites.
 CALENDARS = 256
 
@@ -52,7 +54,7 @@ def find_by_area(tx: Transaction, area: str) -> Site | None:
     community = Area.parse(area).community
     if community is None:
         return None
-    row = tx.execute(select(site).where(site.c.area == community.code)).one_or_none()
+    row = tx.execute(BY_AREA, {"area": community.code}).one_or_none()
     return _site(row) if row else None
 
 
