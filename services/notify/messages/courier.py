@@ -39,6 +39,9 @@ log = get_logger(__name__)
 #: Seconds between looks for due messages, where nothing wakes the courier earlier.
 LOOK_SECONDS = 0.25
 
+#: Seconds to leave a database alone that did not answer.
+AWAY_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -199,6 +202,7 @@ class CourierRound(Entrypoint):  # type: ignore[misc]
         begun, failure = outcome.wait()
         if failure:
             log.warning("due messages could not be taken", cause=str(classify(failure[1])))
+            self._waker.sleep(AWAY_SECONDS)
         return begun or 0
 
 
