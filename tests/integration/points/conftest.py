@@ -256,7 +256,7 @@ class Village:
 
     # entries by hand
 
-    def record(self, name: str, item: str, **more: Any) -> requests.Response:
+    def record(self, name: str, item: str, /, **more: Any) -> requests.Response:
         evidence = [{"url": "https://files.example/1.jpg", "kind": "photo_near"}]
         body = {"person_id": self.id(name), "item": item, "occurred_on": TODAY, "evidence": evidence}
         return self.points.call("POST", "/v1/entries", self.clerk, {**body, **more})
