@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from services.dispatch.cases import facts, filing, model, schemas, store
+from services.dispatch.cases.batches import Batch
 from services.dispatch.cases.filing import Report
 from services.dispatch.cases.model import MAY, Actor, Case, Command, Moved
 from services.dispatch.cases.store import Reporter, Serials, Sight
-from services.dispatch.categories import store as categories
 from services.dispatch.directory import store as directory
 from services.dispatch.directory.model import Person
 from services.dispatch.sites import store as sites
@@ -40,20 +40,18 @@ class CaseEntrypoints:
     @on("report.accepted.v1")
     def on_report_accepted(self, tx: Transaction, event: Event) -> None:
         """File a case on an accepted report and dispatch it. Idempotency key: the report code."""
-        report, who = _report(event), _reporter(event)
-        site = sites.find_by_area(tx, report.area)
+        report, batch = _report(event), Batch.of(tx)
+        site = batch.site(tx, report.area)
         if site is None:
             raise Temporary(f"no site pack covers the area {report.area} yet")
-        category = categories.find(tx, site.site, report.category, site.default_category)
+        category = batch.category(tx, site, report.category)
         try:
             steps = filing.file(report, self._number(report, tx.now), site, category, tx.now)
         except Refusal as refusal:
             # an accepted report is never dropped: an operator replays it once the cause is removed
             raise Permanent(refusal.code, refusal.en) from refusal
-        if store.add(tx, steps):
-            store.add_reporter(tx, report.report_code, who)
-            for step in steps:
-                _tell(tx, facts.told_by(step))
+        batch.add_reporter(report.report_code, _reporter(event))
+        batch.file(report.report_code, steps, tx.cause)
 
     def _number(self, report: Report, now: datetime) -> str:
         at = report.filed_at(now)
@@ -63,7 +61,7 @@ class CaseEntrypoints:
     @on("report.merged.v1")
     def on_report_merged(self, tx: Transaction, event: Event) -> None:
         """Note another reporter of a case, filed or yet to be filed. Idempotency key: both report codes."""
-        store.add_reporter(tx, event.data["into"], _reporter(event))
+        Batch.of(tx).add_reporter(event.data["into"], _reporter(event))
 
     # what time tells
 

@@ -191,7 +191,7 @@ def _putting(table: Table) -> Executable:
 
 
 # statements of the message path are made once: making one costs more than running it
-INSERT_CASE = insert(cases).on_conflict_do_nothing(index_elements=["report_code"])
+INSERT_CASE = insert(cases).on_conflict_do_nothing(index_elements=["report_code"]).returning(cases.c.case_no)
 UPDATE_CASE = (
     update(cases)
     .where(cases.c.case_no == bindparam("of_case"), cases.c.version == bindparam("from_version"))
@@ -277,15 +277,17 @@ def unknown(case_no: str) -> NotFound:
     return NotFound("case.unknown", f"没有案件 {case_no}", f"there is no case {case_no}")
 
 
-def add(tx: Transaction, steps: Sequence[Moved]) -> bool:
-    """Add a new case with its first records; False when its report has a case already."""
-    case = steps[-1].case
-    if not tx.execute(INSERT_CASE, _row(case)).rowcount:
-        return False
-    _write(tx, INSERT_ASSIGNMENT, _parts(case, case.assignments))
-    _write(tx, INSERT_CLOCK, _clocks(case, case.clocks))
-    _append(tx, [step.record for step in steps])
-    return True
+def add_all(tx: Transaction, filed: Sequence[Sequence[Moved]]) -> set[str]:
+    """Add new cases with their first records; answers the numbers of those whose report had no case yet."""
+    if not filed:
+        return set()
+    numbers = set(tx.execute(INSERT_CASE, [_row(steps[-1].case) for steps in filed]).scalars())
+    new = [steps for steps in filed if steps[-1].case.case_no in numbers]
+    added = [steps[-1].case for steps in new]
+    _write(tx, INSERT_ASSIGNMENT, [row for case in added for row in _parts(case, case.assignments)])
+    _write(tx, INSERT_CLOCK, [row for case in added for row in _clocks(case, case.clocks)])
+    _append(tx, [step.record for steps in new for step in steps])
+    return numbers
 
 
 def save(tx: Transaction, before: Case, moved: Moved) -> None:
@@ -322,9 +324,9 @@ def due(tx: Transaction, now: datetime, limit: int) -> list[Case]:
     return _loaded(tx, wanted.with_for_update(skip_locked=True))
 
 
-def add_reporter(tx: Transaction, of_report: str, one: Reporter) -> None:
-    """Keep who reported, or reported it, too; a second time changes nothing."""
-    tx.execute(INSERT_REPORTER, {"of_report": of_report, **asdict(one)})
+def add_reporters(tx: Transaction, listed: Iterable[tuple[str, Reporter]]) -> None:
+    """Keep who reported, or reported it, too, by the report of the case; a second time changes nothing."""
+    _write(tx, INSERT_REPORTER, [{"of_report": of_report, **asdict(one)} for of_report, one in listed])
 
 
 def reporters_to_answer(tx: Transaction, of_report: str) -> list[str]:
@@ -378,7 +380,7 @@ def _write(tx: Transaction, statement: Executable, rows: Sequence[Mapping[str, A
 
 def _append(tx: Transaction, records: Iterable[FlowRecord]) -> None:
     rows = [{field.name: getattr(record, field.name) for field in fields(record)} for record in records]
-    tx.execute(INSERT_RECORD, [{**row, "evidence": list(row["evidence"])} for row in rows])
+    _write(tx, INSERT_RECORD, [{**row, "evidence": list(row["evidence"])} for row in rows])
 
 
 def _loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:
