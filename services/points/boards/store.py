@@ -20,15 +20,15 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 rows = Table(
-    "board_row",
+    "board_rows",
     metadata,
-    Column("person_id", Text, ForeignKey("member.person_id"), primary_key=True),
+    Column("person_id", Text, ForeignKey("members.person_id"), primary_key=True),
     Column("period", Text, primary_key=True),
     Column("base", Numeric(10, 2), nullable=False, comment="before the cap of the part, as award"),
     Column("award", Numeric(10, 2), nullable=False),
     Column("penalty", Numeric(10, 2), nullable=False),
     Column("total", Numeric(5, 2), nullable=False),
-    Column("rule_set_id", BigInteger, ForeignKey("rule_set.rule_set_id"), nullable=False),
+    Column("rule_set_id", BigInteger, ForeignKey("rule_sets.rule_set_id"), nullable=False),
 )
 
 

@@ -37,17 +37,17 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 entries = Table(
-    "entry",
+    "entries",
     metadata,
     Column("entry_id", Text, primary_key=True),
-    Column("person_id", Text, ForeignKey("member.person_id"), nullable=False),
-    Column("site", Text, ForeignKey("site.site"), nullable=False),
+    Column("person_id", Text, ForeignKey("members.person_id"), nullable=False),
+    Column("site", Text, ForeignKey("sites.site"), nullable=False),
     Column("area", Text, nullable=False),
     Column("item", Text, nullable=False),
     Column("part", Text, nullable=False),
     Column("value", Numeric(8, 2), nullable=False),
     Column("counted", Numeric(8, 2)),
-    Column("rule_set_id", BigInteger, ForeignKey("rule_set.rule_set_id"), nullable=False),
+    Column("rule_set_id", BigInteger, ForeignKey("rule_sets.rule_set_id"), nullable=False),
     Column("period", Text, nullable=False),
     Column("occurred_on", Date, nullable=False),
     Column("state", Text, nullable=False),
@@ -63,7 +63,7 @@ entries = Table(
     Column("reviewed_at", DateTime(timezone=True)),
     Column("review_note", Text),
     Column("posted_at", DateTime(timezone=True)),
-    Column("reverses", Text, ForeignKey("entry.entry_id")),
+    Column("reverses", Text, ForeignKey("entries.entry_id")),
     Column("is_carried", Boolean, nullable=False),
     Column("reversed_by", Text),
     Column("reversed_in", Text),
@@ -84,9 +84,9 @@ entries = Table(
 )
 
 tallies = Table(
-    "tally",
+    "tallies",
     metadata,
-    Column("person_id", Text, ForeignKey("member.person_id"), primary_key=True),
+    Column("person_id", Text, ForeignKey("members.person_id"), primary_key=True),
     Column("period", Text, primary_key=True),
     Column("item", Text, primary_key=True),
     Column("times", JSONB, nullable=False, comment="how many standing entries there are of each value"),
@@ -94,7 +94,7 @@ tallies = Table(
 )
 
 reopenings = Table(
-    "reopening",
+    "reopenings",
     metadata,
     Column("case_no", Text, primary_key=True),
     Column("closing", Integer, nullable=False, comment="the highest closing that no longer stands"),

@@ -32,10 +32,10 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 members = Table(
-    "member",
+    "members",
     metadata,
     Column("person_id", Text, primary_key=True),
-    Column("site", Text, ForeignKey("site.site"), nullable=False),
+    Column("site", Text, ForeignKey("sites.site"), nullable=False),
     Column("org", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("area", Text, nullable=False),
@@ -46,7 +46,7 @@ members = Table(
 
 
 # the sites' store knows the members, so their table is named here by its name
-_SITE = table("site", column("site"), column("period_kind"))
+_SITE = table("sites", column("site"), column("period_kind"))
 _KIND = (
     select(_SITE.c.period_kind).where(_SITE.c.site == members.c.site).scalar_subquery().label("period_kind")
 )

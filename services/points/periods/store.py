@@ -13,9 +13,9 @@ from services.points.periods.model import Period, PeriodState, SitePeriod
 from wangge.chassis.transaction import Transaction
 
 periods = Table(
-    "period",
+    "periods",
     metadata,
-    Column("site", Text, ForeignKey("site.site"), primary_key=True),
+    Column("site", Text, ForeignKey("sites.site"), primary_key=True),
     Column("code", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("closed_at", DateTime(timezone=True), nullable=False),

@@ -33,10 +33,10 @@ from services.points.rule_sets.model import AutoRule, Part, RuleItem, RuleSet
 from wangge.chassis.transaction import Transaction
 
 rule_sets = Table(
-    "rule_set",
+    "rule_sets",
     metadata,
     Column("rule_set_id", BigInteger, Identity(), primary_key=True),
-    Column("site", Text, ForeignKey("site.site"), nullable=False),
+    Column("site", Text, ForeignKey("sites.site"), nullable=False),
     Column("code", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("valid_from", Date, nullable=False),
@@ -47,9 +47,9 @@ rule_sets = Table(
 )
 
 rule_items = Table(
-    "rule_item",
+    "rule_items",
     metadata,
-    Column("rule_set_id", BigInteger, ForeignKey("rule_set.rule_set_id"), primary_key=True),
+    Column("rule_set_id", BigInteger, ForeignKey("rule_sets.rule_set_id"), primary_key=True),
     Column("code", Text, primary_key=True),
     Column("position", SmallInteger, nullable=False),
     Column("part", Text, nullable=False),

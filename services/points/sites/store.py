@@ -19,7 +19,7 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 sites = Table(
-    "site",
+    "sites",
     metadata,
     Column("site", Text, primary_key=True),
     Column("name", Text, nullable=False),

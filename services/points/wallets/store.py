@@ -17,17 +17,17 @@ from services.points.wallets.model import WalletMove, balance, ledger
 from wangge.chassis.transaction import Transaction
 
 wallets = Table(
-    "wallet",
+    "wallets",
     metadata,
-    Column("person_id", Text, ForeignKey("member.person_id"), primary_key=True),
+    Column("person_id", Text, ForeignKey("members.person_id"), primary_key=True),
     Column("account", Numeric(12, 2), nullable=False),
 )
 
 lines = Table(
-    "wallet_entry",
+    "wallet_entries",
     metadata,
     Column("line", BigInteger, Identity(), primary_key=True),
-    Column("person_id", Text, ForeignKey("member.person_id"), nullable=False),
+    Column("person_id", Text, ForeignKey("members.person_id"), nullable=False),
     Column("delta", Numeric(8, 2), nullable=False),
     Column("balance_after", Numeric(12, 2), nullable=False),
     Column("shortfall_after", Numeric(12, 2), nullable=False),

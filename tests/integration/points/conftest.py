@@ -119,12 +119,52 @@ class PointsProcess:
         finally:
             connection.close()
 
+    def differences(self) -> dict[str, list[dict[str, Any]]]:
+        """Where the books disagree; empty when all is well."""
+        found = {name: self.sql(statement) for name, statement in BOOKS.items()}
+        return {name: rows for name, rows in found.items() if rows}
+
     def has_settled(self, *events: Event) -> bool:
         """Every one of these events was processed or is quarantined."""
         ids = [event.id for event in events]
         seen = "SELECT event_id FROM inbox UNION SELECT event_id FROM held_event WHERE state = 'quarantined'"
         found = self.sql(f"SELECT event_id FROM ({seen}) seen WHERE event_id = ANY(%s)", ids)  # noqa: S608 (constant)
         return len(found) == len(set(ids))
+
+
+#: What must hold whatever happened: scores, tallies, accounts and facts told are the sums of what entries count.
+BOOKS = {
+    "scores": """
+        SELECT person_id, period FROM (
+            SELECT person_id, period, 'base' AS part, base AS amount FROM board_rows
+            UNION ALL SELECT person_id, period, 'award', award FROM board_rows
+            UNION ALL SELECT person_id, period, 'penalty', penalty FROM board_rows
+            UNION ALL SELECT person_id, period, part, CASE WHEN reverses IS NULL THEN -counted ELSE counted END
+            FROM entries WHERE state IN ('posted', 'reversed')
+        ) amounts GROUP BY person_id, period, part HAVING sum(amount) <> 0""",
+    "tallies": """
+        SELECT person_id, period, item FROM (
+            SELECT person_id, period, item, (SELECT coalesce(sum(each.value::int), 0) FROM jsonb_each(times) each) AS n
+            FROM tallies
+            UNION ALL SELECT person_id, period, item, -1 FROM entries WHERE state = 'posted' AND reverses IS NULL
+        ) standing GROUP BY person_id, period, item HAVING sum(n) <> 0""",
+    "accounts": """
+        SELECT person_id FROM (
+            SELECT person_id, account AS amount FROM wallets
+            UNION ALL SELECT person_id, -delta FROM wallet_entries
+        ) amounts GROUP BY person_id HAVING sum(amount) <> 0""",
+    "ledgers": """
+        SELECT person_id, line FROM (
+            SELECT *, sum(delta) OVER (PARTITION BY person_id ORDER BY line) AS account FROM wallet_entries
+        ) lines WHERE balance_after <> greatest(account, 0) OR shortfall_after <> greatest(-account, 0)""",
+    "facts": """
+        SELECT person_id FROM (
+            SELECT person_id, CASE WHEN reverses IS NULL THEN counted ELSE -counted END AS amount
+            FROM entries WHERE state IN ('posted', 'reversed')
+            UNION ALL SELECT subject, (body::jsonb #>> '{data,value}')::numeric
+                * CASE type WHEN 'points.posted.v1' THEN -1 ELSE 1 END FROM outbox
+        ) amounts GROUP BY person_id HAVING sum(amount) <> 0""",
+}
 
 
 class Dispatch:
@@ -332,6 +372,7 @@ def points(points_process: PointsProcess) -> Iterator[PointsProcess]:
     points_process.start()
     points_process.clock(set=NOW)
     yield points_process
+    assert points_process.differences() == {}
     with suppress(requests.RequestException):
         points_process.clock(release=True)
 

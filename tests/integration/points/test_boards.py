@@ -72,16 +72,16 @@ def test_sorted_set_with_scores_of_another_version_is_not_shown(short_village):
     """As after a crash between the commit and the update of Redis."""
     assert short_village.standings() == SHORT_BOARD
     short_village.points.sql(
-        "UPDATE site SET boards_version = boards_version + 1 WHERE site = %s", short_village.site
+        "UPDATE sites SET boards_version = boards_version + 1 WHERE site = %s", short_village.site
     )
-    short_village.points.sql("UPDATE board_row SET total = 61 WHERE person_id = %s", short_village.id("m3"))
+    short_village.points.sql("UPDATE board_rows SET total = 61 WHERE person_id = %s", short_village.id("m3"))
     assert short_village.standings()[0] == (1, "m3", 61)
 
 
 def test_board_is_read_from_the_sorted_set_while_its_version_is_the_sites(short_village):
     """Shows that Redis is really asked: the record is changed behind its back."""
     assert short_village.standings() == SHORT_BOARD
-    short_village.points.sql("UPDATE board_row SET total = 61 WHERE person_id = %s", short_village.id("m3"))
+    short_village.points.sql("UPDATE board_rows SET total = 61 WHERE person_id = %s", short_village.id("m3"))
     assert short_village.standings() == SHORT_BOARD
     short_village.post("m4", "B6")
     assert short_village.standings()[:3] == [(1, "m1", 6), (1, "m2", 6), (1, "m4", 6)]

@@ -134,7 +134,7 @@ def test_points_that_were_away_while_20_cases_closed_credit_exactly_20(village, 
 def test_points_killed_while_cases_close_credit_each_once(village, points):
     closings = [village.closed(village.a_case(), ("m1", "handler"), ("m2", "helper")) for _ in range(300)]
     village.dispatch.publish(*closings[:200])
-    eventually(lambda: village.points.sql("SELECT 1 FROM entry WHERE person_id = %s", village.id("m1")))
+    eventually(lambda: village.points.sql("SELECT 1 FROM entries WHERE person_id = %s", village.id("m1")))
     points.kill()
     village.dispatch.publish(*closings[200:], *closings[:50])
     points.start()

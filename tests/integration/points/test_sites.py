@@ -23,7 +23,7 @@ def test_rule_set_with_another_number_of_items_or_parts_is_refused(new_village):
     no_penalty = [item for item in rules["items"] if item["part"] != "penalty"]
     answer = new_village.put(new_village.part(rule_set=rules | {"items": no_penalty}))
     assert fields_of(answer) == ["rule_set.expected_items", "rule_set.items"]
-    assert new_village.points.sql("SELECT 1 FROM site WHERE site = %s", new_village.site) == []
+    assert new_village.points.sql("SELECT 1 FROM sites WHERE site = %s", new_village.site) == []
 
 
 def test_every_mistake_of_a_part_is_named(new_village):
