@@ -1,6 +1,7 @@
 """`wangge up | down | status | run`: the whole system on this machine, started, stopped and looked at."""
 
 import json
+import signal
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -79,6 +80,8 @@ def status(
 @commands.command()
 def run(directory: Directory = DEFAULT_DIRECTORY, movable_clock: MovableClock = None) -> None:
     """Start everything, show the demo going round, and stop everything at Ctrl-C; the data stay."""
+    signal.signal(signal.SIGHUP, signal.default_int_handler)  # a closed terminal is a Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         start(directory, tuple(SERVICES), movable_clock)
         _show(look_at(LocalSystem(directory)))
