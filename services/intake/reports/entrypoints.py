@@ -98,7 +98,9 @@ class ReportEntrypoints:
             received = self._received(tx, publisher, event)
         except Refusal as wrong:
             raise Permanent(f"incident.{wrong.code}", wrong.en, _in_data(wrong, event)) from wrong
-        self._answer(tx, received.receipt(publisher.login, event.id))
+        receipt = received.receipt(publisher.login, event.id)
+        receipts.add(tx, receipt)
+        tell_receipt(tx, receipt)
 
     def _received(self, tx: Transaction, publisher: Publisher, event: Event) -> Received:
         tx.cause = replace(tx.cause, actor=publisher.ref)
@@ -106,11 +108,6 @@ class ReportEntrypoints:
         reporter = reporter_of_message(tx, publisher, incident.reporter_ref)
         directory = self.directory.of(tx)
         return receive(self.app, tx, directory, self.near, incident, of_publisher(publisher), reporter)
-
-    def _answer(self, tx: Transaction, receipt: Receipt) -> None:
-        if not receipts.put(tx, receipt):
-            raise Temporary("another delivery of the same message was answered meanwhile")
-        tell_receipt(tx, receipt)
 
     # over HTTP
 
@@ -195,8 +192,7 @@ class ReportEntrypoints:
         if known and known.is_final:
             return again(known)
         receipt = self._received(tx, publisher, event).receipt(publisher.login, event.id)
-        if not receipts.put(tx, receipt):
-            raise Temporary("the same message was answered meanwhile")
+        receipts.add(tx, receipt)
         return receipt
 
     @route("GET", "/v1/reports", query=ReportQuery(), may=READERS, answer=ReportPage(), tag="reports")

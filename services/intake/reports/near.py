@@ -9,7 +9,7 @@ Limit: a Redis that loses single writes but keeps its epoch (a failover to a lag
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
 from typing import Any
@@ -42,9 +42,10 @@ CHUNK = 1000
 
 @dataclass(slots=True)
 class Turn:
-    """One transaction's time under the lock."""
+    """One transaction's time under the lock: the epoch, and what is added to the index before the commit."""
 
     epoch: int
+    added: list[Report] = field(default_factory=list)
 
 
 class NearIndex:
@@ -61,21 +62,27 @@ class NearIndex:
         if codes is None:
             found = store.open_around(tx, report, near.metres)
         else:
-            found = store.open_among(tx, codes)
+            own = [other.code for other in turn.added if _measured(report, other, near) is not None]
+            found = store.open_among(tx, {*codes, *own})
             self._forget(client, report, set(codes) - {one.code for one in found})
         return _nearest(report, found, near)
 
     def add(self, tx: Transaction, client: redis.Redis, report: Report) -> None:
-        """Let later reports find this one. It is added before the commit: a rolled-back one names nothing."""
+        """Let later reports find this one. The index learns of it before the commit: rolled back, it names nothing."""
         turn = self._enter(tx)
-        if self._is_away():
-            self._missed(tx, turn)
-            return
-        try:
-            client.geoadd(_key(report), _member(report))
-        except redis.RedisError as error:
-            self._leave_alone(error)
-            self._missed(tx, turn)
+        if not turn.added:
+            tx.before_commit(lambda: self._write(tx, client, turn))
+        turn.added.append(report)
+
+    def _write(self, tx: Transaction, client: redis.Redis, turn: Turn) -> None:
+        if not self._is_away():
+            try:
+                _index(client, turn.added)
+            except redis.RedisError as error:
+                self._leave_alone(error)
+            else:
+                return
+        store.new_epoch(tx)
 
     def _enter(self, tx: Transaction) -> Turn:
         if tx not in self._turns:
@@ -99,8 +106,8 @@ class NearIndex:
 
     @staticmethod
     def _search(client: redis.Redis, report: Report, metres: float) -> tuple[str | None, list[str]]:
-        with client.pipeline(transaction=True) as pipe:
-            pipe.get(EPOCH)
+        # first the places, then the epoch: an index that was emptied in between has none
+        with client.pipeline(transaction=False) as pipe:
             pipe.geosearch(
                 _key(report),
                 longitude=report.incident.lng,
@@ -108,17 +115,15 @@ class NearIndex:
                 radius=metres,
                 unit="m",
             )
-            epoch, codes = pipe.execute()
+            pipe.get(EPOCH)
+            codes, epoch = pipe.execute()
         return epoch, codes
 
     @staticmethod
     def _rebuild(tx: Transaction, client: redis.Redis, turn: Turn) -> None:
         reports = store.open_with_point(tx)
         for start in range(0, len(reports), CHUNK):
-            with client.pipeline(transaction=False) as pipe:
-                for report in reports[start : start + CHUNK]:
-                    pipe.geoadd(_key(report), _member(report))
-                pipe.execute()
+            _index(client, reports[start : start + CHUNK])
         client.set(EPOCH, turn.epoch)
         log.info("near index rebuilt", reports=len(reports), epoch=turn.epoch)
 
@@ -129,10 +134,6 @@ class NearIndex:
                 client.zrem(_key(report), *codes)
             except redis.RedisError as error:
                 log.info("stale places stay in the index", cause=str(error))
-
-    @staticmethod
-    def _missed(tx: Transaction, turn: Turn) -> None:
-        turn.epoch = store.new_epoch(tx)
 
     def _is_away(self) -> bool:
         return time.monotonic() < self._away_until
@@ -151,15 +152,22 @@ def metres_between(lng: float, lat: float, other_lng: float, other_lat: float) -
 
 
 def _nearest(report: Report, found: list[Report], near: Nearness) -> Report | None:
-    measured = [
-        (_distance(report, other), other.code, other)
+    close = [
+        (metres, other.code, other)
         for other in found
-        if other.category == report.category
-        and other.community == report.community
-        and _hours_between(report.incident.occurred_at, other.incident.occurred_at) <= near.hours
+        if (metres := _measured(report, other, near)) is not None
     ]
-    close = [each for each in measured if each[0] <= near.metres]
     return min(close, key=lambda each: each[:2])[2] if close else None
+
+
+def _measured(report: Report, other: Report, near: Nearness) -> float | None:
+    """How many metres the other is away; None when it tells of something else."""
+    if (other.community, other.category) != (report.community, report.category):
+        return None
+    if _hours_between(report.incident.occurred_at, other.incident.occurred_at) > near.hours:
+        return None
+    metres = _distance(report, other)
+    return metres if metres <= near.metres else None
 
 
 def _distance(report: Report, other: Report) -> float:
@@ -171,6 +179,13 @@ def _distance(report: Report, other: Report) -> float:
 
 def _hours_between(at: datetime, other: datetime) -> float:
     return abs((at - other).total_seconds()) / 3600
+
+
+def _index(client: redis.Redis, reports: list[Report]) -> None:
+    with client.pipeline(transaction=False) as pipe:
+        for report in reports:
+            pipe.geoadd(_key(report), _member(report))
+        pipe.execute()
 
 
 def _key(report: Report) -> str:

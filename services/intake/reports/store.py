@@ -1,10 +1,12 @@
 """Remembers the reports, their history, and reporters' contacts in a table that can be erased."""
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import cos, radians
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     BigInteger,
@@ -17,8 +19,8 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    bindparam,
     func,
-    literal,
     select,
     text,
     tuple_,
@@ -28,18 +30,21 @@ from sqlalchemy import (
     Sequence as NumberSequence,
 )
 from sqlalchemy import insert as plain_insert
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from services.intake.metadata import metadata
 from services.intake.people.model import Contact
-from services.intake.reports.model import OPEN, Command, Incident, Report, ReportStatus
-from services.intake.saving import within
-from wangge.chassis.errors import NotFound, Stale
+from services.intake.reports.model import Command, Incident, Report, ReportStatus
+from services.intake.saving import as_rows, insert_all, within
+from wangge.chassis.errors import NotFound, Stale, Temporary
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 #: Held from the search for a near report to the commit; any number that no other lock of this database has.
 NEAR_LOCK = 7_203_102
+
+#: Report numbers that a process takes at once.
+NUMBERS_AT_ONCE = 20
 
 #: Metres of one degree of latitude, at least.
 DEGREE_METRES = 110_000.0
@@ -158,42 +163,75 @@ class Filter:
     channel: str | None = None
 
 
+class Arrivals:
+    """Reports that arrived in one transaction; they are written at its end, all in two statements."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Report] = {}
+        self.steps: list[dict[str, Any]] = []
+        self.codes: dict[tuple[str, str], str] = {}
+
+    def add(self, report: Report, steps: Sequence[Step], at: datetime) -> None:
+        """One more."""
+        self.reports[report.code] = report
+        self.steps += [_step_row(report.code, step, at) for step in steps]
+        if report.sender and report.incident.external_no:
+            self.codes[report.sender, report.incident.external_no] = report.code
+
+
+_arrivals: WeakKeyDictionary[Transaction, Arrivals] = WeakKeyDictionary()
+_NONE = Arrivals()
+
+_numbers: deque[int] = deque()
+"""Numbers that this process has taken for reports to come; those left at its end are never used."""
+
+REPORT_COLUMNS = [column.name for column in reports.c]
+STEP_COLUMNS = ["report_code", "command", "source", "target", "at", "by", "note"]
+
+_TAKE_NUMBERS = select(report_numbers.next_value()).select_from(
+    func.generate_series(1, NUMBERS_AT_ONCE).table_valued("n")
+)
+_ADD = insert_all(
+    reports, REPORT_COLUMNS, "ON CONFLICT (sender, external_no) WHERE external_no IS NOT NULL DO NOTHING"
+)
+_ADD_STEPS = insert_all(report_moves, STEP_COLUMNS, "")
+_BY_EXTERNAL_NO = select(reports).where(
+    reports.c.sender == bindparam("who"), reports.c.external_no == bindparam("no")
+)
+_OPEN_AMONG = select(reports).where(
+    reports.c.code == func.any(bindparam("codes", type_=ARRAY(Text))), text(_IS_OPEN)
+)
+
+
 def next_number(tx: Transaction) -> int:
     """A number that no other report has."""
-    return int(tx.execute(select(report_numbers.next_value())).scalar_one())
+    if not _numbers:
+        _numbers.extend(tx.execute(_TAKE_NUMBERS).scalars())
+    return _numbers.popleft()
 
 
-def add(tx: Transaction, report: Report, steps: Sequence[Step]) -> bool:
-    """Add a report with its history; False when its sender has one with this external number already."""
-    added = (
-        insert(reports)
-        .values(_row(report))
-        .on_conflict_do_nothing(
-            index_elements=["sender", "external_no"], index_where=reports.c.external_no.is_not(None)
-        )
-        .returning(reports.c.code)
-        .cte("added")
-    )
-    lines = (
-        func.unnest(
-            literal([step.command.value for step in steps], ARRAY(Text)),
-            literal([step.source.value for step in steps], ARRAY(Text)),
-            literal([step.target.value for step in steps], ARRAY(Text)),
-            literal([step.by for step in steps], ARRAY(Text)),
-        )
-        .table_valued("command", "source", "target", "by")
-        .render_derived()
-    )
-    history = select(
-        added.c.code,
-        lines.c.command,
-        lines.c.source,
-        lines.c.target,
-        lines.c.by,
-        literal(tx.now, DateTime(timezone=True)),
-    ).select_from(added.join(lines, literal(True)))
-    columns = ["report_code", "command", "source", "target", "by", "at"]
-    return tx.execute(plain_insert(report_moves).from_select(columns, history)).rowcount > 0
+def add(tx: Transaction, report: Report, steps: Sequence[Step]) -> None:
+    """Add a report with its history, at the end of the transaction.
+
+    Raises `Temporary` then, when another transaction added one under the same external number meanwhile: tried
+    again, it is known.
+    """
+    if tx not in _arrivals:
+        _arrivals[tx] = Arrivals()
+        tx.before_commit(lambda: write_arrivals(tx))
+    _arrivals[tx].add(report, steps, tx.now)
+
+
+def write_arrivals(tx: Transaction) -> None:
+    """Write what arrived so far; whoever reads or changes reports otherwise than by `add` does it first."""
+    arrived = _arrivals.get(tx, _NONE)
+    if not arrived.reports:
+        return
+    _arrivals[tx] = Arrivals()
+    written = tx.execute(_ADD, as_rows([_row(report) for report in arrived.reports.values()])).rowcount
+    if written < len(arrived.reports):
+        raise Temporary("another transaction added a report under the same external number")
+    tx.execute(_ADD_STEPS, as_rows(arrived.steps))
 
 
 def save(tx: Transaction, report: Report, step: Step | None) -> None:
@@ -209,24 +247,17 @@ def save(tx: Transaction, report: Report, step: Step | None) -> None:
         "case_sequence": report.case_sequence,
         "version": report.version,
     }
+    write_arrivals(tx)
     before = (reports.c.code == report.code) & (reports.c.version == report.version - 1)
     if not tx.execute(update(reports).where(before).values(changed)).rowcount:
         raise Stale("version.stale", "内容已被他人更新，请刷新后重试", f"{report.code} was changed meanwhile")
     if step:
-        row = {
-            "report_code": report.code,
-            "command": step.command,
-            "source": step.source,
-            "target": step.target,
-            "at": tx.now,
-            "by": step.by,
-            "note": step.note,
-        }
-        tx.execute(plain_insert(report_moves).values(row))
+        tx.execute(_ADD_STEPS, as_rows([_step_row(report.code, step, tx.now)]))
 
 
 def find(tx: Transaction, code: str, *, lock: bool = False) -> Report:
     """The report. Raises `NotFound`."""
+    write_arrivals(tx)
     query = select(reports).where(reports.c.code == code)
     row = tx.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
@@ -241,8 +272,11 @@ def no_report(code: str) -> NotFound:
 
 def by_external_no(tx: Transaction, sender: str, external_no: str) -> Report | None:
     """The report that the sender brought under its own number."""
-    query = select(reports).where(reports.c.sender == sender, reports.c.external_no == external_no)
-    row = tx.execute(query).mappings().first()
+    arrived = _arrivals.get(tx, _NONE)
+    code = arrived.codes.get((sender, external_no))
+    if code:
+        return arrived.reports[code]
+    row = tx.execute(_BY_EXTERNAL_NO, {"who": sender, "no": external_no}).mappings().first()
     return _report(row) if row else None
 
 
@@ -272,6 +306,7 @@ def masters_of(tx: Transaction, found: Sequence[Report]) -> dict[str, Report]:
     codes = {report.merged_into for report in found if report.merged_into}
     if not codes:
         return {}
+    write_arrivals(tx)
     rows = tx.execute(select(reports).where(reports.c.code.in_(codes))).mappings()
     return {row["code"]: _report(row) for row in rows}
 
@@ -308,14 +343,17 @@ def new_epoch(tx: Transaction) -> int:
 
 def open_among(tx: Transaction, codes: Collection[str]) -> list[Report]:
     """Those of these reports that are open."""
-    if not codes:
-        return []
-    query = select(reports).where(reports.c.code.in_(codes), reports.c.status.in_(OPEN))
-    return [_report(row) for row in tx.execute(query).mappings()]
+    arrived = _arrivals.get(tx, _NONE).reports
+    found = [arrived[code] for code in codes if code in arrived and arrived[code].is_open]
+    others = [code for code in codes if code not in arrived]
+    if others:
+        found += [_report(row) for row in tx.execute(_OPEN_AMONG, {"codes": others}).mappings()]
+    return found
 
 
 def open_around(tx: Transaction, report: Report, metres: float) -> list[Report]:
     """Open reports of the same community and category in a square around the report's point."""
+    write_arrivals(tx)
     lng, lat = report.incident.lng or 0.0, report.incident.lat or 0.0
     up = metres / DEGREE_METRES
     side = up / max(cos(radians(lat)), 0.01)
@@ -331,8 +369,21 @@ def open_around(tx: Transaction, report: Report, metres: float) -> list[Report]:
 
 def open_with_point(tx: Transaction) -> list[Report]:
     """Every open report with a point."""
+    write_arrivals(tx)
     query = select(reports).where(text(_IS_OPEN), reports.c.lng.is_not(None))
     return [_report(row) for row in tx.execute(query).mappings()]
+
+
+def _step_row(code: str, step: Step, at: datetime) -> dict[str, Any]:
+    return {
+        "report_code": code,
+        "command": step.command,
+        "source": step.source,
+        "target": step.target,
+        "at": at,
+        "by": step.by,
+        "note": step.note,
+    }
 
 
 def _row(report: Report) -> dict[str, Any]:
@@ -352,7 +403,7 @@ def _row(report: Report) -> dict[str, Any]:
         "lng": incident.lng,
         "lat": incident.lat,
         "address": incident.address,
-        "evidence": [dict(each) for each in incident.evidence],
+        "evidence": incident.evidence,
         "occurred_at": incident.occurred_at,
         "received_at": report.received_at,
         "area": report.area,
