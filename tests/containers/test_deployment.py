@@ -4,6 +4,7 @@ The tests share one deployment and run in this order; the last one stops it.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -75,7 +76,7 @@ def test_a_published_incident_becomes_a_case(deployment: Deployment, token: str)
     deployment.wangge("site", "apply", "sites/hexixijie")
     shown = deployment.wangge("publish", "-", "--login", "hotline12345", text=json.dumps(LAMP))
     assert "accepted" in shown
-    code = next(word for word in shown.splitlines()[-1].split() if word.isdigit() or word.startswith("R"))
+    code = re.findall(r"BG\d{8}-\d{6}", shown)[0]
     cases = eventually(lambda: deployment.get("dispatch", f"/v1/cases?report_code={code}", token)["items"])
     assert cases[0]["category"] == "C0137"
     assert cases[0]["area"].startswith("140802002902")
