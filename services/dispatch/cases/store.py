@@ -118,7 +118,7 @@ cases = Table(
 )
 
 assignment = Table(
-    "assignment",
+    "assignments",
     metadata,
     Column("case_no", Text, ForeignKey("cases.case_no"), primary_key=True),
     Column("round", Integer, primary_key=True),
@@ -133,7 +133,7 @@ assignment = Table(
 )
 
 clock = Table(
-    "clock",
+    "clocks",
     metadata,
     Column("case_no", Text, ForeignKey("cases.case_no"), primary_key=True),
     Column("stage", Text, primary_key=True),
@@ -146,7 +146,7 @@ clock = Table(
 )
 
 flow_record = Table(
-    "flow_record",
+    "flow_records",
     metadata,
     Column("case_no", Text, ForeignKey("cases.case_no"), primary_key=True),
     Column("seq", Integer, primary_key=True),
@@ -163,7 +163,7 @@ flow_record = Table(
 
 # of_report is the report that the case was filed on, so that a merged reporter may be known before the case is
 reporter = Table(
-    "reporter",
+    "reporters",
     metadata,
     Column("of_report", Text, primary_key=True),
     Column("report_code", Text, primary_key=True),
@@ -174,7 +174,7 @@ reporter = Table(
 )
 
 case_serial = Table(
-    "case_serial",
+    "case_serials",
     metadata,
     Column("county", Text, primary_key=True),
     Column("day", Date, primary_key=True),

@@ -14,7 +14,7 @@ from services.dispatch.metadata import metadata
 from wangge.chassis.transaction import Transaction
 
 category = Table(
-    "category",
+    "categories",
     metadata,
     Column("site", Text, primary_key=True),
     Column("code", Text, primary_key=True),

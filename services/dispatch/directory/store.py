@@ -15,7 +15,7 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 unit = Table(
-    "unit",
+    "units",
     metadata,
     Column("unit_id", Text, primary_key=True),
     Column("name", Text, nullable=False),
@@ -27,7 +27,7 @@ unit = Table(
 )
 
 grid = Table(
-    "grid",
+    "grids",
     metadata,
     Column("area", Text, primary_key=True),
     Column("name", Text, nullable=False),
@@ -37,7 +37,7 @@ grid = Table(
 )
 
 person = Table(
-    "person",
+    "people",
     metadata,
     Column("person_id", Text, primary_key=True),
     Column("area", Text, nullable=False),
@@ -47,7 +47,7 @@ person = Table(
 )
 
 role = Table(
-    "role",
+    "roles",
     metadata,
     Column("person_id", Text, primary_key=True),
     Column("role", Text, primary_key=True),

@@ -20,7 +20,7 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 site = Table(
-    "site",
+    "sites",
     metadata,
     Column("site", Text, primary_key=True),
     Column("name", Text, nullable=False),

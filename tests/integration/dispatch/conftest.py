@@ -309,9 +309,9 @@ def intake(servers: LocalSystem, dispatch: Dispatch) -> Iterator[Intake]:
                 "status": "active",
             },
         )
-    soon(lambda: dispatch.rows("SELECT count(*) FROM person")[0][0] >= len(PEOPLE))
-    soon(lambda: dispatch.rows("SELECT 1 FROM unit WHERE unit_id = 'street'"))
-    soon(lambda: dispatch.rows("SELECT 1 FROM role WHERE person_id = 'worker-2'"))
+    soon(lambda: dispatch.rows("SELECT count(*) FROM people")[0][0] >= len(PEOPLE))
+    soon(lambda: dispatch.rows("SELECT 1 FROM units WHERE unit_id = 'street'"))
+    soon(lambda: dispatch.rows("SELECT 1 FROM roles WHERE person_id = 'worker-2'"))
     yield voice
     voice.close()
 

@@ -119,7 +119,7 @@ def test_reporters_are_known_whether_merged_before_or_after_the_filing(dispatch,
     case_no = dispatch.case_of(code)["case_no"]
     merge("resident:late")
     merge("resident:silent", wants_reply=False)
-    count = "SELECT count(*) FROM reporter WHERE of_report = :code"
+    count = "SELECT count(*) FROM reporters WHERE of_report = :code"
     dispatch.soon(lambda: dispatch.rows(count, code=code)[0][0] == 4)
     for command in ("claim", "start"):
         dispatch.do(case_no, command, "staff-1")
@@ -139,7 +139,7 @@ def test_late_fact_of_the_directory_does_not_undo_a_newer_one(dispatch, intake):
     intake.tell("person.changed.v1", person, sequence=1)
     late = intake.tell("person.changed.v1", person | {"person_id": "mover-2"})
     dispatch.soon(lambda: dispatch.rows("SELECT 1 FROM inbox WHERE event_id = :id", id=late.id))
-    unit = "SELECT unit_id FROM person WHERE person_id = 'mover-1'"
+    unit = "SELECT unit_id FROM people WHERE person_id = 'mover-1'"
     assert dispatch.soon(lambda: dispatch.rows(unit))[0].unit_id == "power"
 
 

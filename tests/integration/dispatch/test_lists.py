@@ -116,7 +116,7 @@ def test_history_is_cut_into_pages(dispatch, filed):
 
 def test_history_cannot_be_rewritten(dispatch, filed):
     with dispatch.engine.connect() as connection, pytest.raises(DBAPIError, match="only appended"):
-        connection.execute(text("UPDATE flow_record SET opinion = '' WHERE seq = 1"))
+        connection.execute(text("UPDATE flow_records SET opinion = '' WHERE seq = 1"))
 
 
 def test_catalogue_is_listed_in_pages(dispatch):

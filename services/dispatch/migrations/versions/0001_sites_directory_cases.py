@@ -20,18 +20,18 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in (
-        "case_serial",
-        "reporter",
-        "flow_record",
-        "clock",
-        "assignment",
+        "case_serials",
+        "reporters",
+        "flow_records",
+        "clocks",
+        "assignments",
         "cases",
-        "role",
-        "person",
-        "grid",
-        "unit",
-        "category",
-        "site",
+        "roles",
+        "people",
+        "grids",
+        "units",
+        "categories",
+        "sites",
     ):
         op.drop_table(table)
     op.execute("DROP FUNCTION refuse_rewriting_history()")
@@ -71,7 +71,7 @@ def of_case() -> sa.Column:
 
 def _sites() -> None:
     op.create_table(
-        "site",
+        "sites",
         key("site"),
         text("name"),
         text("area", unique=True),
@@ -85,7 +85,7 @@ def _sites() -> None:
         words("default_checkers"),
     )
     op.create_table(
-        "category",
+        "categories",
         key("site"),
         key("code"),
         text("name"),
@@ -105,7 +105,7 @@ def _sites() -> None:
 
 def _directory() -> None:
     op.create_table(
-        "unit",
+        "units",
         key("unit_id"),
         text("name"),
         text("kind"),
@@ -115,7 +115,7 @@ def _directory() -> None:
         number("sequence", sa.BigInteger),
     )
     op.create_table(
-        "grid",
+        "grids",
         key("area"),
         text("name"),
         text("kind"),
@@ -123,7 +123,7 @@ def _directory() -> None:
         number("sequence", sa.BigInteger),
     )
     op.create_table(
-        "person",
+        "people",
         key("person_id"),
         text("area"),
         text("unit_id", nullable=True),
@@ -131,7 +131,7 @@ def _directory() -> None:
         number("sequence", sa.BigInteger),
     )
     op.create_table(
-        "role",
+        "roles",
         key("person_id"),
         key("role"),
         key("area"),
@@ -139,7 +139,7 @@ def _directory() -> None:
         text("status"),
         number("sequence", sa.BigInteger),
     )
-    op.create_index("role_holders", "role", ["role", "area"])
+    op.create_index("role_holders", "roles", ["role", "area"])
 
 
 def _cases() -> None:
@@ -207,7 +207,7 @@ def _cases() -> None:
 
 def _parts_of_cases() -> None:
     op.create_table(
-        "assignment",
+        "assignments",
         of_case(),
         key("round", sa.Integer),
         key("unit"),
@@ -220,13 +220,13 @@ def _parts_of_cases() -> None:
     )
     op.create_index(
         "assignment_one_lead",
-        "assignment",
+        "assignments",
         ["case_no", "round"],
         unique=True,
         postgresql_where=sa.text("is_lead"),
     )
     op.create_table(
-        "clock",
+        "clocks",
         of_case(),
         key("stage"),
         key("number", sa.Integer),
@@ -237,7 +237,7 @@ def _parts_of_cases() -> None:
         at("overdue_at"),
     )
     op.create_table(
-        "flow_record",
+        "flow_records",
         of_case(),
         key("seq", sa.Integer),
         text("op"),
@@ -256,12 +256,12 @@ def _parts_of_cases() -> None:
         BEGIN
             RAISE EXCEPTION 'flow_record is only appended to';
         END $$;
-        CREATE TRIGGER flow_record_is_history BEFORE UPDATE OR DELETE ON flow_record
+        CREATE TRIGGER flow_record_is_history BEFORE UPDATE OR DELETE ON flow_records
             FOR EACH ROW EXECUTE FUNCTION refuse_rewriting_history();
         """
     )
     op.create_table(
-        "reporter",
+        "reporters",
         key("of_report"),
         key("report_code"),
         text("ref"),
@@ -269,4 +269,4 @@ def _parts_of_cases() -> None:
         yes_no("is_confidential"),
         sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
     )
-    op.create_table("case_serial", key("county"), key("day", sa.Date), number("last"))
+    op.create_table("case_serials", key("county"), key("day", sa.Date), number("last"))
