@@ -26,11 +26,6 @@ class Member:
     area: str
     left_at: datetime | None = None
 
-    @property
-    def is_ranked(self) -> bool:
-        """Whether the board shows them."""
-        return self.left_at is None and self.status is not MemberStatus.EXEMPT
-
 
 def changes(known: Mapping[str, Member], listed: Iterable[Member], now: datetime) -> list[Member]:
     """The members to save so that `listed` are the members: new, changed, come back, and those who left."""

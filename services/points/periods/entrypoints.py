@@ -35,6 +35,7 @@ class PeriodEntrypoints:
     def close_period(self, tx: Transaction, ask: Ask, period: str) -> SitePeriod:
         """Close a period that is over: later entries go to the next one."""
         site = sites.of_asker(tx, ask.who, ask.query["area"])
+        ask.who.require_area(site.area)
         posting.lock(tx)
         closed = move(store.find(tx, site.site, parse(period)), "close", tx.now, ask.who.id)
         store.save(tx, closed)

@@ -14,7 +14,7 @@ from services.points.metadata import metadata
 from services.points.periods.model import PeriodKind
 from services.points.sites.model import Site
 from wangge.chassis.auth import Principal
-from wangge.chassis.errors import Forbidden, NotFound, invalid
+from wangge.chassis.errors import NotFound, invalid
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
@@ -76,18 +76,19 @@ def within_scope(tx: Transaction, areas: Sequence[Area]) -> list[Site]:
 
 
 def of_asker(tx: Transaction, who: Principal, area: str | None) -> Site:
-    """The one site meant by `area`, or by the asker's scope or own membership where no area is named.
+    """The one site meant by `area`; where none is named, by the asker's scope or else their own membership.
 
-    Raises `Forbidden` for an area outside the scope, `NotFound` where no site is there, `Invalid` where several are.
+    A community's rules and boards hang on its wall: whoever works or is a member there may see them. Raises
+    `Forbidden` for an area elsewhere, `NotFound` where no site is there, `Invalid` where several are.
     """
-    if area is not None:
-        found = within_scope(tx, [Area.parse(area)])
-        if not who.covers(area) and not is_member(tx, who, area):
-            raise Forbidden("area.outside", f"{area} 不在权限范围内", f"area {area} is outside your scope")
-    else:
-        own = own_site(tx, who)
-        found = [own] if own else within_scope(tx, who.areas)
+    own = own_site(tx, who)
+    there = within_scope(tx, who.areas if area is None else [Area.parse(area)])
+    found = [site for site in there if site == own or _works_in(who, site)]
+    if area is None and own and len(found) != 1:
+        found = [own]
     if not found:
+        if area is not None:
+            who.require_area(area)
         raise NotFound("site.not_found", "范围内没有已启用积分制的社区", "no site is scored there")
     if len(found) > 1:
         named = ", ".join(site.area for site in found)
@@ -95,17 +96,16 @@ def of_asker(tx: Transaction, who: Principal, area: str | None) -> Site:
     return found[0]
 
 
+def _works_in(who: Principal, site: Site) -> bool:
+    community = Area.parse(site.area)
+    return any(community.contains(area) or area.contains(community) for area in who.areas)
+
+
 def own_site(tx: Transaction, who: Principal) -> Site | None:
     """The site where the asker is a member, or None."""
     query = select(sites).join(members, and_(members.c.site == sites.c.site, members.c.left_at.is_(None)))
     row = tx.execute(query.where(members.c.person_id == who.id)).first()
     return _site(row) if row else None
-
-
-def is_member(tx: Transaction, who: Principal, area: str) -> bool:
-    """Whether the asker is a member of the site that holds `area`."""
-    own = own_site(tx, who)
-    return own is not None and Area.parse(own.area).contains(Area.parse(area))
 
 
 def _site(row: Row[Any]) -> Site:

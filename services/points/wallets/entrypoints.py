@@ -6,10 +6,10 @@ from typing import Any
 
 from services.points.members.entrypoints import visible_member
 from services.points.wallets import store
-from services.points.wallets.schemas import WalletPage, WalletQuery
+from services.points.wallets.schemas import WalletPage
 from wangge.chassis.errors import invalid
 from wangge.chassis.http import Ask, route
-from wangge.chassis.pages import key_of, page
+from wangge.chassis.pages import PageQuery, key_of, page
 from wangge.chassis.transaction import Transaction
 
 
@@ -18,7 +18,7 @@ class WalletEntrypoints:
 
     app: Any
 
-    @route("GET", "/v1/members/<person_id>/wallet", query=WalletQuery(), answer=WalletPage(), tag="members")
+    @route("GET", "/v1/members/<person_id>/wallet", query=PageQuery(), answer=WalletPage(), tag="members")
     def list_wallet(self, tx: Transaction, ask: Ask, person_id: str) -> dict[str, Any]:
         """A member's wallet, line by line, the newest first."""
         visible_member(tx, ask.who, person_id)

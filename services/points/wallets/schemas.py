@@ -3,12 +3,7 @@
 from marshmallow import fields
 
 from services.points.fields import PointsField
-from wangge.chassis.pages import PageQuery
 from wangge.contracts.fields import Contract
-
-
-class WalletQuery(PageQuery):
-    """`?cursor=&limit=`."""
 
 
 class WalletEntryAnswer(Contract):

@@ -120,15 +120,21 @@ def test_board_of_a_grid_ranks_its_members_among_themselves(short_village):
     assert short_village.board(area=other_grid)["items"] == []
 
 
-def test_board_is_for_those_in_whose_scope_it_lies_and_for_its_members(short_village):
+def test_board_is_for_those_in_whose_scope_it_lies_and_for_its_members(short_village, new_village):
+    new_village.apply()
     points = short_village.points
     own = points.token(short_village.id("m1"), areas=())
     assert len(points.get("/v1/boards/2025Q3", own)["items"]) == 5
+    worker = points.token("worker", "grid_worker", areas=(short_village.grid,))
+    for query in ({}, {"area": short_village.area}):
+        assert len(points.get("/v1/boards/2025Q3", worker, **query)["items"]) == 5
     far = points.token("far", "points_clerk", areas=("140802",))
     answer = points.call("GET", "/v1/boards/2025Q3", far, area=short_village.area)
     assert (answer.status_code, answer.json()["code"]) == (403, "area.outside")
     assert points.call("GET", "/v1/boards/2025Q3", far).status_code == 404
-    assert points.call("GET", "/v1/boards/2025Q3", points.token("x"), area="14").status_code == 403
+    assert points.call("GET", "/v1/boards/2025Q3", far, area="14").status_code == 403
+    several = points.call("GET", "/v1/boards/2025Q3", points.token("x"))
+    assert (several.status_code, several.json()["errors"][0]["field"]) == (422, "area")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def test_period_is_open_until_it_is_closed_and_is_closed_once(village, points):
     early = close(village)
     assert (early.status_code, early.json()["code"]) == (409, "period.running")
     points.clock(set=OCTOBER)
-    assert close(village, token=village.clerk).status_code == 403
+    in_a_grid = points.token("x", "points_reviewer", areas=(village.grid,))
+    for token in (village.clerk, in_a_grid):
+        assert close(village, token=token).status_code == 403
     assert close(village).json()["closed_at"] == "2025-10-08T01:00:00+00:00"
     again = close(village)
     assert (again.status_code, again.json()["code"]) == (409, "period.move_forbidden")

@@ -1,8 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-
 from services.points.members.model import Member, MemberStatus, changes
 
 NOW = datetime(2025, 9, 14, tzinfo=UTC)
@@ -28,10 +26,3 @@ def test_member_who_left_stays_gone_until_listed_again():
     gone = replace(ANN, left_at=NOW)
     assert changes({"ann": gone}, [], NOW) == []
     assert changes({"ann": gone}, [ANN], NOW) == [ANN]
-
-
-@pytest.mark.parametrize("status", MemberStatus)
-def test_everybody_but_the_exempt_and_those_who_left_is_ranked(status):
-    member = replace(ANN, status=status)
-    assert member.is_ranked is (status is not MemberStatus.EXEMPT)
-    assert not replace(member, left_at=NOW).is_ranked
