@@ -43,6 +43,9 @@ from wangge.contracts.areas import Area
 #: Held from the search for a near report to the commit; any number that no other lock of this database has.
 NEAR_LOCK = 7_203_102
 
+#: How long that lock is waited for: whoever holds it takes in a whole batch. Below the statement's own limit.
+NEAR_WAIT = "20s"
+
 #: Report numbers that a process takes at once.
 NUMBERS_AT_ONCE = 20
 
@@ -202,6 +205,23 @@ _OPEN_AMONG = select(reports).where(
     reports.c.code == func.any(bindparam("codes", type_=ARRAY(Text))), text(_IS_OPEN)
 )
 
+_LOCKED = (
+    select(reports)
+    .where(reports.c.code == func.any(bindparam("codes", type_=ARRAY(Text))))
+    .order_by(reports.c.code)
+    .with_for_update()
+)
+
+MIRRORED = ("code", "status", "case_no", "case_sequence", "version")
+
+_MIRROR = text(
+    "UPDATE report SET status = told.status, case_no = told.case_no, "
+    "case_sequence = told.case_sequence, version = told.version "
+    "FROM jsonb_populate_recordset(NULL::report, CAST(:rows AS jsonb)) AS told WHERE report.code = told.code"
+)
+
+_LOCK_NEAR = select(func.set_config("lock_timeout", NEAR_WAIT, True), func.pg_advisory_xact_lock(NEAR_LOCK))
+
 
 def next_number(tx: Transaction) -> int:
     """A number that no other report has."""
@@ -253,6 +273,21 @@ def save(tx: Transaction, report: Report, step: Step | None) -> None:
         raise Stale("version.stale", "内容已被他人更新，请刷新后重试", f"{report.code} was changed meanwhile")
     if step:
         tx.execute(_ADD_STEPS, as_rows([_step_row(report.code, step, tx.now)]))
+
+
+def locked(tx: Transaction, codes: Collection[str]) -> list[Report]:
+    """Those of these reports that are here, locked in the order of their codes."""
+    write_arrivals(tx)
+    return [_report(row) for row in tx.execute(_LOCKED, {"codes": list(codes)}).mappings()]
+
+
+def save_mirrored(tx: Transaction, changed: Sequence[Report], steps: Sequence[tuple[str, Step]]) -> None:
+    """Write what cases told of reports that this transaction has locked, with their history."""
+    if changed:
+        rows = [{name: getattr(report, name) for name in MIRRORED} for report in changed]
+        tx.execute(_MIRROR, as_rows(rows))
+    if steps:
+        tx.execute(_ADD_STEPS, as_rows([_step_row(code, step, tx.now) for code, step in steps]))
 
 
 def find(tx: Transaction, code: str, *, lock: bool = False) -> Report:
@@ -331,7 +366,7 @@ def put_contact(tx: Transaction, subject_ref: str, contact: Contact) -> None:
 
 def lock_near(tx: Transaction) -> int:
     """Let one transaction at a time search and add; answers the index's epoch."""
-    tx.execute(select(func.pg_advisory_xact_lock(NEAR_LOCK)))
+    tx.execute(_LOCK_NEAR)
     return int(tx.execute(select(near_epoch.c.epoch)).scalar_one())
 
 

@@ -380,3 +380,13 @@ def test_a_fact_of_a_case_cannot_be_told_from_outside(town):
     assert receipt["outcome"] == "quarantined"
     assert [error["field"] for error in receipt["errors"]] == ["type"]
     assert town.report(report["code"])["status"] == "accepted"
+
+
+def test_a_case_of_a_report_that_is_not_here_holds_up_nothing(town):
+    report = town.reported()
+    strange = town.case_fact("case.filed", "BG20000101-000001", 1)
+    filed = {**town.case_fact("case.filed", report["code"], 1), "subject": strange["subject"]}
+    town.dispatch_tells(strange, filed)
+    eventually(lambda: town.report(report["code"])["status"] == "filed")
+    assert town.has_settled(strange)
+    assert town.world.sql("SELECT 1 FROM held_event WHERE event_id = %s", strange["id"]) == []
