@@ -1,5 +1,7 @@
 """Area codes say which place, which place holds it, and which way a message goes."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,9 +103,8 @@ def test_grid_contains_its_micro_grids_and_nothing_of_its_neighbour() -> None:
     ],
 )
 def test_bad_code_is_refused_naming_what_is_wrong(code: str, complaint: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         Area.parse(code)
-    assert complaint in str(refused.value)
 
 
 @pytest.mark.parametrize("grid", ["001", "599", "601", "999"])
@@ -121,9 +122,8 @@ def test_base_and_dedicated_grids_are_accepted_to_their_ends(grid: str) -> None:
     ],
 )
 def test_words_of_the_wrong_shape_are_refused(words: tuple[str, ...], complaint: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         Area.from_words(words)
-    assert complaint in str(refused.value)
 
 
 def test_parsing_the_same_code_again_gives_the_same_object() -> None:
@@ -144,5 +144,6 @@ def test_containing_is_the_same_as_being_among_the_parents(one: Area, other: Are
 @given(AREAS)
 def test_parents_contain_the_area_and_sort_before_it(area: Area) -> None:
     for parent in area.parents:
-        assert parent.contains(area) and not area.contains(parent)
+        assert parent.contains(area)
+        assert not area.contains(parent)
         assert parent < area
