@@ -28,7 +28,7 @@ class ReceiptEntrypoints:
 
     directory: DirectoryCache
 
-    @route("GET", "/v1/receipts/<publisher>/<message_id>", answer=ReceiptAnswer(), tag="receipts")
+    @route("GET", "/v1/receipts/<publisher>/<path:message_id>", answer=ReceiptAnswer(), tag="receipts")
     def show_receipt(self, tx: Transaction, ask: Ask, publisher: str, message_id: str) -> dict[str, Any]:
         """The receipt of a message: for the publisher itself, admins and intake operators."""
         is_own = ask.who.id == f"publisher:{publisher}" and PUBLISHER in ask.who.roles

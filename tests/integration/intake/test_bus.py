@@ -40,6 +40,13 @@ def test_a_publisher_reads_its_own_receipts_over_http_and_nobody_elses(town, int
     assert intake.call("GET", f"/v1/receipts/{town.login}/other", **town.keyed(town.login)).status_code == 404
 
 
+def test_a_message_id_may_hold_what_an_address_uses(town):
+    event = {**town.event(town.login), "id": f"orders/{uuid.uuid4().hex}?no=1#2"}
+    town.send_plainly(event)
+    path = event["id"].replace("?", "%3F").replace("#", "%23")
+    assert town.receipt(town.login, path)["message_id"] == event["id"]
+
+
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
