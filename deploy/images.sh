@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the images: `wangge`, and with --servers also `wangge-postgres`, `wangge-rabbitmq` and `wangge-redis`.
 #   BASE     the image to build on. Without it: wangge-base, made by base-image.sh, so no registry is asked.
-#   VERSION  the images' tag, beside `latest`. Without it: Wangge's version.
+#   VERSION  the images' tag. Without it: Wangge's version, and `latest`.
 set -eu
 cd "$(dirname "$0")/.."
 version=${VERSION:-$(.venv/bin/python -c 'import wangge; print(wangge.__version__)')}
@@ -12,7 +12,7 @@ say() { printf 'images: %s\n' "$*"; }
 build() { # image, the rest for docker build
     image=$1:$version
     shift
-    docker build --quiet --build-arg "BASE=$base" --tag "$image" --tag "${image%:*}:latest" "$@" >/dev/null
+    docker build --quiet --build-arg "BASE=$base" --tag "$image" --tag "${image%:*}:${VERSION:-latest}" "$@" >/dev/null
     say "$image: $(docker image inspect --format '{{.Size}}' "$image" | awk '{ printf "%d MB", $1 / 1000000 }')"
 }
 
