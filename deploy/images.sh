@@ -9,6 +9,8 @@ base=${BASE:-wangge-base:bookworm}
 
 say() { printf 'images: %s\n' "$*"; }
 
+docker version >/dev/null 2>&1 || { say "no Docker engine answers (Debian: apt-get install docker.io)" >&2; exit 1; }
+
 build() { # image, the rest for docker build
     image=$1:$version
     shift
