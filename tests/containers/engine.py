@@ -49,22 +49,21 @@ def _own_engine() -> Iterator[docker.DockerClient]:
     with (home / "log").open("wb") as log:
         engine = subprocess.Popen([*command, "--pidfile", str(home / "pid")], stdout=log, stderr=log)
     try:
-        client = docker.DockerClient(host)
-        if not wait_until(lambda: _answers(client) or engine.poll() is not None, ENGINE_SECONDS):
+        if not wait_until(lambda: _answers(host) or engine.poll() is not None, ENGINE_SECONDS):
             pytest.fail("dockerd gave no answer in time")
         if engine.poll() is not None:
             pytest.skip("dockerd cannot run here: " + (home / "log").read_text(errors="replace")[-600:])
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", host)
-            yield client
+            yield docker.DockerClient(host)
     finally:
         engine.terminate()
         engine.wait(ENGINE_SECONDS)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _answers(client: docker.DockerClient) -> bool:
+def _answers(host: str) -> bool:
     try:
-        return bool(client.ping())
+        return bool(docker.DockerClient(host).ping())  # asks for the engine's version as soon as it is made
     except (docker.errors.DockerException, requests.RequestException):
         return False
