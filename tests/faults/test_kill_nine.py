@@ -136,7 +136,7 @@ def kill_each_service_twice(fragile):
 
 
 def every_message_has_one_receipt(records, sent):
-    rows = records.rows("intake", "SELECT message_id, outcome, count(*) AS n FROM receipt GROUP BY 1, 2")
+    rows = records.rows("intake", "SELECT message_id, outcome, count(*) AS n FROM receipts GROUP BY 1, 2")
     by_id = Counter(row["message_id"] for row in rows)
     assert [event["id"] for event in sent if by_id[event["id"]] != 1] == []
     outcomes = Counter(row["outcome"] for row in rows)
@@ -144,7 +144,7 @@ def every_message_has_one_receipt(records, sent):
 
 
 def every_report_has_one_case_and_every_case_one_notice_per_person(records):
-    reports = [row["code"] for row in records.rows("intake", "SELECT code FROM report")]
+    reports = [row["code"] for row in records.rows("intake", "SELECT code FROM reports")]
     cases = Counter(row["report_code"] for row in records.rows("dispatch", "SELECT report_code FROM cases"))
     assert len(reports) == INCIDENTS - REPEATED
     assert cases == Counter(dict.fromkeys(reports, 1))

@@ -12,7 +12,7 @@ from services.intake.saving import save
 from wangge.chassis.transaction import Transaction
 
 categories = Table(
-    "category",
+    "categories",
     metadata,
     Column("site", Text, primary_key=True),
     Column("code", Text, primary_key=True),

@@ -13,7 +13,7 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 grids = Table(
-    "grid",
+    "grids",
     metadata,
     Column("area", Text, primary_key=True),
     Column("site", Text, nullable=False),

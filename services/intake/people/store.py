@@ -27,7 +27,7 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 people = Table(
-    "person",
+    "people",
     metadata,
     Column("person_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
@@ -39,7 +39,7 @@ people = Table(
 )
 
 person_contacts = Table(
-    "person_contact",
+    "person_contacts",
     metadata,
     Column("person_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
@@ -51,7 +51,7 @@ person_contacts = Table(
 )
 
 role_assignments = Table(
-    "role_assignment",
+    "role_assignments",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("person_id", Text, nullable=False),

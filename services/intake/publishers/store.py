@@ -12,7 +12,7 @@ from services.intake.saving import save
 from wangge.chassis.transaction import Transaction
 
 publishers = Table(
-    "publisher",
+    "publishers",
     metadata,
     Column("login", Text, primary_key=True),
     Column("site", Text, nullable=False),

@@ -13,7 +13,7 @@ from wangge.chassis.errors import Temporary
 from wangge.chassis.transaction import Transaction
 
 receipts = Table(
-    "receipt",
+    "receipts",
     metadata,
     Column("publisher", Text, primary_key=True),
     Column("message_id", Text, primary_key=True),
@@ -40,7 +40,7 @@ _PUT = insert_all(
     + ", ".join(
         f'"{name}" = excluded."{name}"' for name in COLUMNS if name not in receipts.primary_key.columns
     )
-    + " WHERE receipt.outcome = 'quarantined'",
+    + " WHERE receipts.outcome = 'quarantined'",
 )
 
 _waiting: WeakKeyDictionary[Transaction, dict[tuple[str, str], Receipt]] = WeakKeyDictionary()

@@ -58,7 +58,7 @@ near_epochs = NumberSequence("near_epoch_number", metadata=metadata)
 _IS_OPEN = "status IN ('submitted', 'accepted', 'filed')"
 
 reports = Table(
-    "report",
+    "reports",
     metadata,
     Column("code", Text, primary_key=True),
     Column("status", Text, nullable=False),
@@ -112,7 +112,7 @@ reports = Table(
 )
 
 report_moves = Table(
-    "report_move",
+    "report_moves",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("report_code", Text, nullable=False),
@@ -127,7 +127,7 @@ report_moves = Table(
 )
 
 reporter_contacts = Table(
-    "reporter_contact",
+    "reporter_contacts",
     metadata,
     Column("subject_ref", Text, primary_key=True),
     Column("name", Text),
@@ -138,7 +138,7 @@ reporter_contacts = Table(
 )
 
 near_epoch = Table(
-    "near_epoch",
+    "near_epochs",
     metadata,
     Column("id", SmallInteger, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
@@ -215,9 +215,9 @@ _LOCKED = (
 MIRRORED = ("code", "status", "case_no", "case_sequence", "version")
 
 _MIRROR = text(
-    "UPDATE report SET status = told.status, case_no = told.case_no, "
+    "UPDATE reports SET status = told.status, case_no = told.case_no, "
     "case_sequence = told.case_sequence, version = told.version "
-    "FROM jsonb_populate_recordset(NULL::report, CAST(:rows AS jsonb)) AS told WHERE report.code = told.code"
+    "FROM jsonb_populate_recordset(NULL::reports, CAST(:rows AS jsonb)) AS told WHERE reports.code = told.code"
 )
 
 _LOCK_NEAR = select(func.set_config("lock_timeout", NEAR_WAIT, True), func.pg_advisory_xact_lock(NEAR_LOCK))

@@ -27,7 +27,7 @@ from wangge.contracts.areas import Area
 APPLY_LOCK = 7_203_101
 
 sites = Table(
-    "site",
+    "sites",
     metadata,
     Column("site", Text, primary_key=True),
     Column("name", Text, nullable=False),
@@ -44,7 +44,7 @@ sites = Table(
 )
 
 directory_version = Table(
-    "directory_version",
+    "directory_versions",
     metadata,
     Column("id", SmallInteger, primary_key=True),
     Column("version", BigInteger, nullable=False),

@@ -13,7 +13,7 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 units = Table(
-    "unit",
+    "units",
     metadata,
     Column("unit_id", Text, primary_key=True),
     Column("site", Text, nullable=False),

@@ -97,7 +97,7 @@ def test_the_same_message_again_is_answered_again_and_is_one_report(town):
         "of": first["report_code"],
     }
     assert town.receipt(town.login, event) == first
-    rows = town.world.sql("SELECT 1 FROM report WHERE sender = %s", f"publisher:{town.login}")
+    rows = town.world.sql("SELECT 1 FROM reports WHERE sender = %s", f"publisher:{town.login}")
     assert len(rows) == 1
 
 

@@ -74,7 +74,7 @@ def test_a_person_who_leaves_is_ended_with_the_roles_and_the_name_is_erased(town
     town.apply(people=town.part()["people"][1:])
     assert told(town, "person.changed.v1", "person_id")[2:] == [(town.worker, "ended")]
     assert told(town, "role.changed.v1", "person_id")[2:] == [(town.worker, "ended")]
-    assert town.world.sql("SELECT * FROM person_contact WHERE person_id = %s", town.worker) == []
+    assert town.world.sql("SELECT * FROM person_contacts WHERE person_id = %s", town.worker) == []
 
 
 def test_a_retired_grid_is_never_used_again(town):
@@ -101,7 +101,7 @@ def test_grids_that_overlap_and_things_of_other_sites_are_all_named_at_once(town
         "grids.1.boundary",
         "publishers.0.source",
     }
-    assert town.world.sql("SELECT 1 FROM site WHERE site = %s", f"{other.key}-site") == []
+    assert town.world.sql("SELECT 1 FROM sites WHERE site = %s", f"{other.key}-site") == []
 
 
 def test_half_a_part_and_a_part_at_another_address_are_refused(town, intake):

@@ -125,7 +125,7 @@ def test_a_resident_reports_and_waits_for_an_operator_who_accepts(town, intake):
     assert (again.status_code, again.json()["code"]) == (409, "report.move_forbidden")
     assert again.json()["allowed"] == ["file", "close", "reopen"]
     history = town.world.sql(
-        'SELECT command, "by" FROM report_move WHERE report_code = %s ORDER BY id', report["code"]
+        'SELECT command, "by" FROM report_moves WHERE report_code = %s ORDER BY id', report["code"]
     )
     assert [(line["command"], line["by"]) for line in history] == [
         ("submit", "person:res-1"),
@@ -194,7 +194,7 @@ def test_the_list_is_filtered_and_cut_into_pages_the_latest_first(town, intake):
 
 def contact_of(town, code):
     return town.world.sql(
-        "SELECT c.* FROM reporter_contact c JOIN report r ON r.reporter_ref = c.subject_ref WHERE r.code = %s",
+        "SELECT c.* FROM reporter_contacts c JOIN reports r ON r.reporter_ref = c.subject_ref WHERE r.code = %s",
         code,
     )
 
@@ -225,8 +225,8 @@ def test_of_an_anonymous_reporter_nothing_is_kept_or_told(town):
     assert told["data"]["reporter"]["ref"].startswith("resident:")
     assert told["data"]["reporter"]["wants_reply"] is False
     assert town.worker not in str(told)
-    row = town.world.sql("SELECT * FROM report WHERE code = %s", report["code"])
-    moves = town.world.sql("SELECT * FROM report_move WHERE report_code = %s", report["code"])
+    row = town.world.sql("SELECT * FROM reports WHERE code = %s", report["code"])
+    moves = town.world.sql("SELECT * FROM report_moves WHERE report_code = %s", report["code"])
     assert town.worker not in str([row, moves])
 
 
@@ -234,7 +234,7 @@ def test_the_workers_own_contact_makes_nobody_new(town):
     own = town.reported(reporter={"name": "何一", "phone": "19900000111"})
     other = town.reported(reporter={"name": "张三", "phone": "13800000000"})
     refs = [
-        town.world.sql("SELECT reporter_ref FROM report WHERE code = %s", each["code"])[0]["reporter_ref"]
+        town.world.sql("SELECT reporter_ref FROM reports WHERE code = %s", each["code"])[0]["reporter_ref"]
         for each in (own, other)
     ]
     assert refs[0] == f"person:{town.worker}"
@@ -355,7 +355,7 @@ def test_facts_of_a_case_twice_and_out_of_order_lead_to_the_last(town):
         eventually(lambda fact=fact: town.has_settled(fact))
     seen = town.report(report["code"])
     assert (seen["status"], seen["case_no"]) == ("closed", facts[0]["subject"])
-    moves = town.world.sql("SELECT 1 FROM report_move WHERE report_code = %s", report["code"])
+    moves = town.world.sql("SELECT 1 FROM report_moves WHERE report_code = %s", report["code"])
     assert len(moves) == 3  # submitted, accepted, closed
 
 

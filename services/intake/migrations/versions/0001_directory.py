@@ -23,7 +23,7 @@ TABLES = (
 def upgrade() -> None:
     """Create the tables."""
     op.create_table(
-        "category",
+        "categories",
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=False),
@@ -34,13 +34,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site", "code"),
     )
     op.create_table(
-        "directory_version",
+        "directory_versions",
         sa.Column("id", sa.SmallInteger(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
-        "grid",
+        "grids",
         sa.Column("area", sa.Text, nullable=False),
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
@@ -52,9 +52,9 @@ def upgrade() -> None:
         sa.Column("address_keywords", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("area"),
     )
-    op.create_index("grid_site", "grid", ["site"])
+    op.create_index("grid_site", "grids", ["site"])
     op.create_table(
-        "person",
+        "people",
         sa.Column("person_id", sa.Text, nullable=False),
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("area", sa.Text, nullable=False),
@@ -63,9 +63,9 @@ def upgrade() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("person_id"),
     )
-    op.create_index("person_site", "person", ["site"])
+    op.create_index("person_site", "people", ["site"])
     op.create_table(
-        "person_contact",
+        "person_contacts",
         sa.Column("person_id", sa.Text, nullable=False),
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("name", sa.Text),
@@ -74,9 +74,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id"),
         comment="P2: read only where the work needs it, erasable without touching the record",
     )
-    op.create_index("person_contact_site", "person_contact", ["site"])
+    op.create_index("person_contact_site", "person_contacts", ["site"])
     op.create_table(
-        "publisher",
+        "publishers",
         sa.Column("login", sa.Text, nullable=False),
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
@@ -89,16 +89,16 @@ def upgrade() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("login"),
     )
-    op.create_index("publisher_site", "publisher", ["site"])
+    op.create_index("publisher_site", "publishers", ["site"])
     op.create_index(
         "publisher_source",
-        "publisher",
+        "publishers",
         ["source"],
         unique=True,
         postgresql_where=sa.text("status = 'active'"),
     )
     op.create_table(
-        "role_assignment",
+        "role_assignments",
         sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
         sa.Column("person_id", sa.Text, nullable=False),
         sa.Column("role", sa.Text, nullable=False),
@@ -111,14 +111,14 @@ def upgrade() -> None:
     )
     op.create_index(
         "role_assignment_held",
-        "role_assignment",
+        "role_assignments",
         ["person_id", "role", "area", "unit_id"],
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL"),
     )
-    op.create_index("role_assignment_site", "role_assignment", ["site"])
+    op.create_index("role_assignment_site", "role_assignments", ["site"])
     op.create_table(
-        "site",
+        "sites",
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("area", sa.Text, nullable=False),
@@ -135,7 +135,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("area"),
     )
     op.create_table(
-        "unit",
+        "units",
         sa.Column("unit_id", sa.Text, nullable=False),
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
@@ -146,8 +146,8 @@ def upgrade() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("unit_id"),
     )
-    op.create_index("unit_site", "unit", ["site"])
-    op.execute("INSERT INTO directory_version (id, version) VALUES (1, 0)")
+    op.create_index("unit_site", "units", ["site"])
+    op.execute("INSERT INTO directory_versions (id, version) VALUES (1, 0)")
 
 
 def downgrade() -> None:

@@ -15,13 +15,13 @@ def upgrade() -> None:
     op.execute(sa.schema.CreateSequence(sa.Sequence("report_number")))
     op.execute(sa.schema.CreateSequence(sa.Sequence("near_epoch_number")))
     op.create_table(
-        "near_epoch",
+        "near_epochs",
         sa.Column("id", sa.SmallInteger(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
-        "receipt",
+        "receipts",
         sa.Column("publisher", sa.Text, nullable=False),
         sa.Column("message_id", sa.Text, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),
@@ -31,9 +31,9 @@ def upgrade() -> None:
         sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("publisher", "message_id"),
     )
-    op.create_index("receipt_issued", "receipt", ["publisher", "issued_at"])
+    op.create_index("receipt_issued", "receipts", ["publisher", "issued_at"])
     op.create_table(
-        "report",
+        "reports",
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column(
@@ -70,29 +70,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("code"),
     )
     op.create_index(
-        "report_area", "report", ["area", "received_at", "code"], postgresql_ops={"area": "text_pattern_ops"}
+        "report_area", "reports", ["area", "received_at", "code"], postgresql_ops={"area": "text_pattern_ops"}
     )
-    op.create_index("report_channel", "report", ["channel", "received_at", "code"])
+    op.create_index("report_channel", "reports", ["channel", "received_at", "code"])
     op.create_index(
         "report_external_no",
-        "report",
+        "reports",
         ["sender", "external_no"],
         unique=True,
         postgresql_where=sa.text("external_no IS NOT NULL"),
     )
     op.create_index(
-        "report_merged_into", "report", ["merged_into"], postgresql_where=sa.text("merged_into IS NOT NULL")
+        "report_merged_into", "reports", ["merged_into"], postgresql_where=sa.text("merged_into IS NOT NULL")
     )
     op.create_index(
         "report_open_near",
-        "report",
+        "reports",
         ["community", "category"],
         postgresql_where=sa.text("status IN ('submitted', 'accepted', 'filed') AND lng IS NOT NULL"),
     )
-    op.create_index("report_received", "report", ["received_at", "code"])
-    op.create_index("report_status", "report", ["status", "received_at", "code"])
+    op.create_index("report_received", "reports", ["received_at", "code"])
+    op.create_index("report_status", "reports", ["status", "received_at", "code"])
     op.create_table(
-        "report_move",
+        "report_moves",
         sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
         sa.Column("report_code", sa.Text, nullable=False),
         sa.Column("command", sa.Text, nullable=False),
@@ -104,9 +104,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         comment="history: only appended",
     )
-    op.create_index("report_move_report", "report_move", ["report_code", "id"])
+    op.create_index("report_move_report", "report_moves", ["report_code", "id"])
     op.create_table(
-        "reporter_contact",
+        "reporter_contacts",
         sa.Column("subject_ref", sa.Text, nullable=False),
         sa.Column("name", sa.Text),
         sa.Column("phone", sa.Text),
@@ -115,7 +115,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subject_ref"),
         comment="P2: erasable without touching the report",
     )
-    op.execute("INSERT INTO near_epoch (id, epoch) VALUES (1, nextval('near_epoch_number'))")
+    op.execute("INSERT INTO near_epochs (id, epoch) VALUES (1, nextval('near_epoch_number'))")
 
 
 def downgrade() -> None:
