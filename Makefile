@@ -1,6 +1,6 @@
 # Wangge 网格. `make` or `make help` lists what can be done; nothing here touches a server that already runs.
 .DEFAULT_GOAL := help
-.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults images containers lock clean
+.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults bench images containers lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -50,6 +50,9 @@ scenarios: install ## Stories from the field through all services
 
 faults: install ## kill -9, broker loss, duplicates: nothing may be lost
 	$(PYTEST) tests/faults
+
+bench: install ## How fast incidents become cases and notices on this machine
+	$(BIN)/python -W ignore bench/incidents.py
 
 images: install ## Build the images of the services and, from Debian's packages, of the servers (needs Docker)
 	deploy/images.sh --servers
