@@ -102,6 +102,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         self._stopping: Any = False
         self._reader: Any = None
         self._lanes: list[Lane] = []
+        self._workers: list[Any] = []
         self.ticked_at = monotonic()
         super().__init__(**kwargs)
 
@@ -117,13 +118,18 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         """Read from the broker and work the lanes."""
         self._reader = self.container.spawn_managed_thread(self._read, identifier="consumer")
         for lane in [*self._lanes, self._dead]:
-            self.container.spawn_managed_thread(lambda lane=lane: self._work(lane), identifier=lane.queue)
+            thread = self.container.spawn_managed_thread(
+                lambda lane=lane: self._work(lane), identifier=lane.queue
+            )
+            self._workers.append(thread)
 
     def stop(self) -> None:
         """Give back what was not begun, finish and acknowledge what was."""
         self._stopping = True
         with eventlet.Timeout(DRAIN_SECONDS + 5, False):
             self._reader.wait()
+        for worker in self._workers:
+            worker.kill()
         metrics.CONSUMING.set(0)
 
     def kill(self) -> None:

@@ -91,9 +91,7 @@ class Inbox:
             try:
                 messages.append(Message(delivery, read(delivery, self._registry)))
             except Permanent as fault:
-                self._settle(
-                    partial(self._quarantine, delivery=delivery, event=None, fault=fault, handlers=handlers)
-                )
+                self._settle(partial(self._quarantine, delivery, None, fault), handlers)
         return messages
 
     def _together(self, messages: Sequence[Message], handlers: Handlers) -> None:
@@ -102,17 +100,22 @@ class Inbox:
             fresh = self._mark_all(tx, list(unique.values()))
             waiting = self._held.waiting_keys(tx, {message.event.partitionkey for message in messages})
             seen: set[tuple[str, str]] = set()
+            results: dict[str, list[Message]] = {"done": [], "repeated": [], "deferred": []}
             for message in messages:
                 mark = _mark(message.event)
                 if mark in seen or mark not in fresh:
                     self._repeat(tx, message, handlers)
+                    results["repeated"].append(message)
                 elif message.event.partitionkey in waiting:
                     self._unmark(tx, message.event)
                     self._held.defer_behind(tx, message.delivery, message.event)
+                    results["deferred"].append(message)
                 else:
                     self._handle(tx, message.event, handlers)
+                    results["done"].append(message)
                 seen.add(mark)
-        metrics.events(messages, "done")
+        for result, settled in results.items():
+            metrics.events(settled, result)
 
     def _alone(self, message: Message, handlers: Handlers) -> None:
         event = message.event
@@ -123,7 +126,7 @@ class Inbox:
                 fault = caught(error)
                 if isinstance(fault, Infrastructure):
                     raise fault from error
-                self._settle(lambda tx: self._failed(tx, message, fault, handlers))
+                self._settle(lambda tx, hooks: self._failed(tx, message, fault, hooks), handlers)
 
     def _failed(self, tx: Transaction, message: Message, fault: Any, handlers: Handlers) -> None:
         event = message.event
@@ -136,25 +139,31 @@ class Inbox:
             self._held.defer(tx, message.delivery, event, fault)
             metrics.events([message], "deferred")
         else:
-            self._quarantine(tx, message.delivery, event, fault, handlers)
+            self._quarantine(message.delivery, event, fault, tx, handlers)
 
     def _quarantine(
-        self, tx: Transaction, delivery: Delivery, event: Event | None, fault: Permanent, handlers: Handlers
+        self, delivery: Delivery, event: Event | None, fault: Permanent, tx: Transaction, handlers: Handlers
     ) -> None:
         if self._held.quarantine(tx, delivery, event, fault):
             handlers.quarantined(tx, delivery, fault)
             metrics.quarantined(fault.code)
             log.error("event quarantined", code=fault.code, detail=fault.message, message_id=delivery.key)
 
-    def _settle(self, act: Callable[[Transaction], None]) -> None:
-        """Run the transaction that settles a failed message; only an away database may stop it."""
+    def _settle(self, act: Callable[[Transaction, Handlers], None], handlers: Handlers) -> None:
+        """Run the transaction that settles a failed message; only an away database may stop it.
+
+        Where the service's own hook fails, the message is settled without it: a bug there must not stop the lane.
+        """
         try:
             with self._database.begin() as tx:
-                act(tx)
+                act(tx, handlers)
         except Exception as error:
             fault = classify(error)
-            log.error("settling failed", cause=str(fault))
-            raise Infrastructure(f"a failed message could not be settled: {fault}") from error
+            if not isinstance(fault, Permanent):
+                raise Infrastructure(f"a failed message could not be settled: {fault}") from error
+            log.exception("a hook failed, the message is settled without it")
+            with self._database.begin() as tx:
+                act(tx, Handlers({}))
 
     def _handle(self, tx: Transaction, event: Event, handlers: Handlers) -> None:
         handler = handlers.by_type.get(event.type)
@@ -166,7 +175,6 @@ class Inbox:
         metrics.handled(event.type, time.perf_counter() - started)
 
     def _repeat(self, tx: Transaction, message: Message, handlers: Handlers) -> None:
-        metrics.events([message], "repeated")
         if not message.delivery.redelivered:
             tx.cause = Cause.of(message.event)
             handlers.repeated(tx, message.event)

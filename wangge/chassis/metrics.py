@@ -20,6 +20,7 @@ OUTBOX_AGE = Gauge("wangge_outbox_oldest_seconds", "Age of the oldest event not 
 HELD = Gauge("wangge_held", "Held events, by state", ["state"])
 REQUESTS = Counter("wangge_http_requests", "HTTP requests, by route and status", ["route", "status"])
 REQUEST = Histogram("wangge_http_seconds", "Seconds an HTTP request took", ["route"], buckets=SECONDS)
+SWEPT = Gauge("wangge_swept_timestamp_seconds", "When a sweep last ended well, by sweep", ["sweep"])
 CONSUMING = Gauge("wangge_consuming", "1 while connected to the broker and consuming")
 
 

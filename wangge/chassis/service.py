@@ -14,7 +14,7 @@ import eventlet
 from eventlet.event import Event as Signal
 from nameko.extensions import DependencyProvider, Entrypoint
 
-from wangge.chassis import relay
+from wangge.chassis import metrics, relay
 from wangge.chassis.app import App
 from wangge.chassis.consumer import consume
 from wangge.chassis.delivery import Delivery
@@ -115,6 +115,7 @@ class Every(Entrypoint):  # type: ignore[misc]
         if failure:
             log.warning("sweep failed", sweep=self.method_name, cause=str(classify(failure[1])))
             return 0
+        metrics.SWEPT.labels(self.method_name).set_to_current_time()
         return int(result or 0)
 
 

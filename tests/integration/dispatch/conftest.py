@@ -186,7 +186,7 @@ class Intake:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            self._connection.collect()  # the broker may have ended a connection that was idle for minutes
 
 
 class Dispatch:

@@ -6,7 +6,8 @@ import eventlet
 from marshmallow import RAISE, Schema, fields, validate
 from sqlalchemy import text
 
-from wangge.chassis.errors import Conflict, NotFound, Temporary
+from wangge.chassis.delivery import Delivery
+from wangge.chassis.errors import Conflict, NotFound, Permanent, Temporary
 from wangge.chassis.http import Ask, route
 from wangge.chassis.pages import PageQuery, key_of, page
 from wangge.chassis.service import Service, on
@@ -64,6 +65,10 @@ class Probe(Service):
                 eventlet.sleep(600)
             case "escapes":
                 raise eventlet.Timeout(1)
+
+    def quarantined(self, tx: Transaction, delivery: Delivery, fault: Permanent) -> None:
+        if tx.execute(text("SELECT 1 FROM mended WHERE what = 'hook fails'")).first():
+            raise KeyError("a bug in the hook")
 
     def repeated(self, tx: Transaction, event: Event) -> None:
         tx.execute(
