@@ -250,9 +250,9 @@ def _call(
     if spec.is_raw:
         response: Response = function(service, who, request, **path_values)
         return response
-    query = _loaded(spec.query, request.args.to_dict()) if spec.query else {}
+    query = load(spec.query, request.args.to_dict()) if spec.query else {}
     raw = _body(request, spec.max_bytes) if spec.body else b""
-    body = _loaded(spec.body, _parsed(raw)) if spec.body else {}
+    body = load(spec.body, parse_json(raw)) if spec.body else {}
     ask = Ask(who, body, query, dict(request.headers))
     cause = Cause(correlation_id, None, who.id or None, request.headers.get("traceparent"))
 
@@ -343,10 +343,6 @@ def _too_large(most: int) -> TooLarge:
 
 def parse_json(raw: bytes) -> Any:
     """The JSON in `raw`. Raises `Invalid` saying where it breaks."""
-    return _parsed(raw)
-
-
-def _parsed(raw: bytes) -> Any:
     if b"\\u0000" in raw:
         raise invalid([{"field": "body", "message": "NUL character"}])
     try:
@@ -363,10 +359,6 @@ def _parsed(raw: bytes) -> Any:
 
 def load(schema: Schema, document: Any) -> Any:
     """`document` loaded by `schema`. Raises `Invalid` naming every wrong field."""
-    return _loaded(schema, document)
-
-
-def _loaded(schema: Schema, document: Any) -> Any:
     try:
         return schema.load(document)
     except ValidationError as wrong:
