@@ -107,22 +107,45 @@ def _schema_name(schema: Schema | type[Schema] | str) -> str:
 
 
 def readable(document: dict[str, Any]) -> str:
-    """The document as one plain page: every route with its fields."""
-    rows = []
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            rows.append((method.upper(), path, operation))
+    """The document as one plain page: every route with who may pass and the fields that go in."""
+    rows = [
+        _row(method.upper(), path, operation, document["components"]["schemas"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    ]
     return str(
         Markup(_PAGE).format(  # noqa: S704 (a constant; what is filled in is escaped)
-            title=document["info"]["title"], body=Markup("").join(_row(*row) for row in rows)
+            title=document["info"]["title"], body=Markup("").join(rows)
         )
     )
 
 
-def _row(method: str, path: str, operation: dict[str, Any]) -> Any:
-    return Markup(
-        '<tr><td class="m">{}</td><td><code>{}</code></td><td>{}<br><small>{}</small></td></tr>'
-    ).format(method, path, operation["summary"], operation.get("description", ""))
+def _row(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Markup:
+    lines = [
+        operation["summary"],
+        operation.get("description", ""),
+        _asked(operation),
+        _sent(operation, schemas),
+    ]
+    shown = Markup("<br>").join(
+        [lines[0], *(Markup("<small>{}</small>").format(line) for line in lines[1:] if line)]
+    )
+    return Markup('<tr><td class="m">{}</td><td><code>{}</code></td><td>{}</td></tr>').format(
+        method, path, shown
+    )
+
+
+def _asked(operation: dict[str, Any]) -> str:
+    names = [each["name"] for each in operation["parameters"] if each.get("in") == "query"]
+    return f"Query: {', '.join(names)}." if names else ""
+
+
+def _sent(operation: dict[str, Any], schemas: dict[str, Any]) -> str:
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    schema = schemas.get(body.get("$ref", "").rpartition("/")[2], {})
+    required = set(schema.get("required", ()))
+    names = [name if name in required else f"{name}?" for name in schema.get("properties", {})]
+    return f"Body: {', '.join(names)}." if names else ""
 
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>

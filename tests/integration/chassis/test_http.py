@@ -124,6 +124,8 @@ def test_the_service_describes_itself(probe):
     assert {"/v1/things", "/v1/things/{name}", "/v1/held/{held_id}/replay"} <= set(document["paths"])
     page = requests.get(f"{probe.http}/docs", timeout=5)
     assert "Make a thing." in page.text
+    assert "Body: name, size." in page.text
+    assert "Query: cursor, limit." in page.text
 
 
 def test_the_clock_is_set_advanced_and_released_and_survives_a_restart(probe):
