@@ -22,7 +22,7 @@ from wangge.chassis.errors import Infrastructure, Permanent
 from wangge.chassis.faults import classify
 from wangge.chassis.health import HealthServer
 from wangge.chassis.held_entrypoints import HeldEntrypoints
-from wangge.chassis.inbox import Handlers
+from wangge.chassis.inbox import Handler, Handlers
 from wangge.chassis.logging import get_logger
 from wangge.chassis.openapi_entrypoints import OpenApiEntrypoints
 from wangge.chassis.relay import Relay
@@ -220,12 +220,23 @@ class Service(HeldEntrypoints, OpenApiEntrypoints):
 
 
 def handlers_of(service: Service) -> Handlers:
-    """The event handlers of a service instance. Raises `ValueError` when two handle one type."""
-    by_type: dict[str, Any] = {}
+    """The event handlers of a service instance.
+
+    Where several nouns handle one type, all run in the one transaction of the message, in the order of their method
+    names: they succeed together or are tried again together.
+    """
+    by_type: dict[str, list[Handler]] = {}
     for name in dir(type(service)):
         event_type = getattr(getattr(type(service), name, None), "__wangge_event__", None)
         if event_type:
-            if event_type in by_type:
-                raise ValueError(f"two handlers for {event_type}")
-            by_type[event_type] = getattr(service, name)
-    return Handlers(by_type, service.quarantined, service.repeated)
+            by_type.setdefault(event_type, []).append(getattr(service, name))
+    in_turn = {event_type: _in_turn(handlers) for event_type, handlers in by_type.items()}
+    return Handlers(in_turn, service.quarantined, service.repeated)
+
+
+def _in_turn(handlers: list[Handler]) -> Handler:
+    def handle(tx: Transaction, event: Event) -> None:
+        for handler in handlers:
+            handler(tx, event)
+
+    return handlers[0] if len(handlers) == 1 else handle

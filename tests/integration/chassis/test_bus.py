@@ -43,6 +43,18 @@ def test_the_same_event_sent_three_times_takes_effect_once(probe, eventually):
     assert probe.sql("SELECT 1 FROM mended WHERE what = 'repeated same'")
 
 
+def test_two_nouns_may_handle_one_event_and_succeed_or_fail_together(probe, eventually):
+    probe.tell(a_thing("k1", 1), a_thing("k2", 2, mood="away"))
+    eventually(lambda: len(probe.effects()) == 1 and probe.held("deferred"))
+    assert probe.sql("SELECT key, times FROM heard") == [{"key": "k1", "times": 1}]
+    probe.sql("INSERT INTO mended VALUES ('away')")
+    eventually(lambda: len(probe.effects()) == 2)
+    assert probe.sql("SELECT key, times FROM heard ORDER BY key") == [
+        {"key": "k1", "times": 1},
+        {"key": "k2", "times": 1},
+    ]
+
+
 def test_events_of_one_key_keep_their_order(probe, eventually):
     probe.tell(*[a_thing(f"k{number % 5}", number) for number in range(200)])
     eventually(lambda: len(probe.effects()) == 200)

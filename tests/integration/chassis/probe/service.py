@@ -53,6 +53,13 @@ class Probe(Service):
         )
         tx.record("thing.done.v1", event.data)
 
+    @on("thing.told.v1")
+    def on_thing_told_too(self, tx: Transaction, event: Event) -> None:
+        counted = text(
+            "INSERT INTO heard VALUES (:k, 1) ON CONFLICT (key) DO UPDATE SET times = heard.times + 1"
+        )
+        tx.execute(counted, {"k": event.data["key"]})
+
     def _misbehave(self, mood: str) -> None:
         match mood:
             case "away":

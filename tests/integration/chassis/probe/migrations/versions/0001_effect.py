@@ -16,6 +16,11 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("cell", sa.Text, nullable=False),
     )
+    op.create_table(
+        "heard",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("times", sa.Integer, nullable=False),
+    )
     op.create_table("mended", sa.Column("what", sa.Text, primary_key=True))
     op.create_table(
         "thing",
@@ -26,5 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("thing", "mended", "effect"):
+    for table in ("thing", "mended", "heard", "effect"):
         op.drop_table(table)
