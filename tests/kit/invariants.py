@@ -60,15 +60,15 @@ def subscriptions() -> dict[str, list[str]]:
     return found
 
 
-def _handled(service: str) -> list[str]:
+def _handled(service: str) -> set[str]:
     module = import_module(f"services.{service}.service")
     classes = [value for value in vars(module).values() if getattr(value, "name", None) == service]
-    return [
+    return {
         event_type
         for service_class in classes
         for name in dir(service_class)
         if (event_type := getattr(getattr(service_class, name, None), "__wangge_event__", None))
-    ]
+    }
 
 
 def is_quiet(records: Records) -> bool:
