@@ -323,7 +323,7 @@ def _earlier(tx: Transaction, scope: str, key: str, digest: str) -> Response | N
         )
     response = Response(stored.body, stored.status, content_type=JSON)
     response.headers["Idempotent-Replay"] = "true"
-    return response
+    return _tagged(response, orjson.loads(stored.body) if stored.body else None)
 
 
 def _body(request: Request, most: int) -> bytes:
@@ -378,6 +378,10 @@ def _dumped(spec: RouteSpec, result: Any) -> Response:
         headers=dict(reply.headers),
         content_type=JSON,
     )
+    return _tagged(response, body)
+
+
+def _tagged(response: Response, body: Any) -> Response:
     if isinstance(body, Mapping) and "version" in body:
         response.headers["ETag"] = f'"{body["version"]}"'
     return response
@@ -416,7 +420,7 @@ def problem_of(refusal: Refusal, language: str | None) -> dict[str, Any]:
     }
     if refusal.errors:
         document["errors"] = list(refusal.errors)
-    return document | refusal.extra
+    return dict(refusal.extra) | document
 
 
 def _problem(refusal: Refusal, language: str | None) -> Response:

@@ -163,7 +163,7 @@ def move(report: Report, command: Command, **changes: Any) -> Report:
             "report.move_forbidden",
             "诉求当前状态不能这样操作",
             f"{command} is not possible from {report.status}",
-            extra={"allowed": allowed(report.status), "status": report.status.value},
+            extra={"allowed": allowed(report.status), "report_status": report.status.value},
         )
     return replace(report, status=target, version=report.version + 1, **changes)
 
@@ -175,7 +175,7 @@ def require_own_decision(report: Report) -> None:
             "report.merged",
             f"该诉求已并入 {report.merged_into}，随其办理",
             f"it was merged into {report.merged_into} and goes with it",
-            extra={"allowed": [], "status": report.status.value, "of": report.merged_into},
+            extra={"allowed": [], "report_status": report.status.value, "of": report.merged_into},
         )
 
 

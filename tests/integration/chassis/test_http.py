@@ -62,6 +62,7 @@ def test_a_repeated_request_gets_the_first_answer_and_has_no_second_effect(probe
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replay"] == "true"
+    assert again.headers["ETag"] == first.headers["ETag"] == '"1"'
     other = post(probe, maker, {"name": "b", "size": 1}, **key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
     assert len(probe.sql("SELECT * FROM thing")) == 1

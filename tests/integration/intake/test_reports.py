@@ -124,6 +124,7 @@ def test_a_resident_reports_and_waits_for_an_operator_who_accepts(town, intake):
     again = intake.call("POST", f"{path}/accept", town.staff, {})
     assert (again.status_code, again.json()["code"]) == (409, "report.move_forbidden")
     assert again.json()["allowed"] == ["file", "close", "reopen"]
+    assert (again.json()["status"], again.json()["report_status"]) == (409, "accepted")
     history = town.world.sql(
         'SELECT command, "by" FROM report_moves WHERE report_code = %s ORDER BY id', report["code"]
     )
