@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 from marshmallow import ValidationError
 
 from wangge.chassis.errors import FieldError, Permanent
@@ -73,7 +74,10 @@ def read(delivery: Delivery, registry: Registry) -> Event:
         event = Event.from_json(delivery.body)
     except ValidationError as wrong:
         code = "bad_json" if wrong.field_name == "body" else "bad_envelope"
-        raise Permanent(code, "the envelope is wrong", wrong_fields(wrong)) from wrong
+        errors = wrong_fields(wrong)
+        if code == "bad_envelope":
+            errors += _wrong_data(orjson.loads(delivery.body), registry)
+        raise Permanent(code, "the envelope is wrong", errors) from wrong
     contract = registry.get(event.type)
     if contract is None:
         raise Permanent(
@@ -93,6 +97,15 @@ def read(delivery: Delivery, registry: Registry) -> Event:
         errors = wrong_fields(wrong, "data")
         raise Permanent("bad_data", f"{event.type} does not fit its contract", errors) from wrong
     return replace(event, data=data, origin=delivery.login)
+
+
+def _wrong_data(document: Mapping[str, Any], registry: Registry) -> list[FieldError]:
+    """What is wrong with the data of a document whose envelope is wrong already, as far as its type tells."""
+    type_, data = document.get("type"), document.get("data")
+    contract = registry.get(type_) if isinstance(type_, str) else None
+    if contract is None or not isinstance(data, Mapping):
+        return []
+    return list(_flatten(contract.loader.validate(data), "data"))
 
 
 def wrong_fields(wrong: ValidationError, prefix: str = "") -> list[FieldError]:

@@ -54,6 +54,20 @@ def test_every_wrong_field_of_the_data_is_named():
     }
 
 
+def test_the_wrong_fields_of_the_data_are_named_with_those_of_the_envelope():
+    document = INCIDENT | {"time": "yesterday", "data": {"text": "", "channel": "video"}}
+    del document["source"]
+    with pytest.raises(Permanent) as refused:
+        read(delivery(document), REGISTRY)
+    assert refused.value.code == "bad_envelope"
+    assert {error["field"] for error in refused.value.errors} == {
+        "source",
+        "time",
+        "data.text",
+        "data.occurred_at",
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
