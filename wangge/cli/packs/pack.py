@@ -19,6 +19,8 @@ from wangge.cli.packs.located import Located, Mistake, Place, read_csv, read_yam
 from wangge.contracts.sites import with_revision
 
 COMMON = ("site", "name", "area")
+OF_AREA = (*COMMON, "centre", "units", "grids")
+"""What area.yaml says; where one is missing, it is missing there."""
 COLUMNS = (
     "person_id",
     "name",
@@ -68,11 +70,13 @@ def read(directory: Path) -> Pack:
     people = read_csv(directory / "people.csv", shown["people.csv"], COLUMNS)
     mistakes = [mistake for file in (*files.values(), people) for mistake in file.mistakes]
     common = Located({name: files["area"].value.get(name) for name in COMMON}, files["area"].places)
-    intake = _joined(_joined(files["area"], files["intake"], mistakes), _people(people, mistakes), mistakes)
+    said = _joined(files["area"], files["intake"], mistakes)
+    said.places.update({(name,): said.places.get((name,), files["area"].places[()]) for name in OF_AREA})
+    intake = _joined(_people(people, mistakes), said, mistakes)
     parts = {
         "intake": intake,
         "dispatch": _joined(common, files["dispatch"], mistakes),
-        "points": _joined(_joined(common, files["points"], mistakes), _members(people), mistakes),
+        "points": _joined(_members(people), _joined(common, files["points"], mistakes), mistakes),
         "notify": _joined(
             common, _reachable(files["notify"], intake, files["dispatch"], files["points"]), mistakes
         ),

@@ -35,9 +35,18 @@ def check(pack: Pack) -> tuple[list[Mistake], list[Mistake]]:
 def _wrong(document: Located, errors: Any) -> Iterator[Mistake]:
     """Marshmallow's nested answer as mistakes with places."""
     for path, message in _flat(errors, ()):
-        where = tuple(step for step in path if step not in ("_schema", "key", "value"))
+        where = _where(document, path)
         said = ".".join(str(step) for step in where)
         yield document.mistake(f"{said}: {message}", *where)
+
+
+def _where(document: Located, path: Path_) -> Path_:
+    """The path without marshmallow's own steps; `key` and `value` may also be fields that are written down."""
+    where: Path_ = ()
+    for step in path:
+        is_own = step == "_schema" or (step in ("key", "value") and (*where, step) not in document.places)
+        where = where if is_own else (*where, step)
+    return where
 
 
 def _flat(errors: Any, path: Path_) -> Iterator[tuple[Path_, str]]:

@@ -185,3 +185,26 @@ def test_everybody_has_an_inbox_and_names_are_there_for_the_texts() -> None:
     assert part["names"]["hx-gongdian"] == "供电公司"
     assert part["names"]["E0596"] == "高空坠物"
     assert part["names"]["140802002902"] == "河西西街社区"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("area.yaml", "units"),
+        ("intake.yaml", "default_category"),
+        ("dispatch.yaml", "community_unit"),
+        ("points.yaml", "rule_set"),
+        ("notify.yaml", "routes"),
+    ],
+)
+def test_what_a_file_leaves_out_is_missing_in_that_file(pack: Path, name: str, field: str) -> None:
+    spoil(pack, name, f"\n{field}:", f"\nnot_{field}:")
+    missing = [
+        each for each in mistakes_of(pack) if each.endswith(f" {field}: Missing data for required field.")
+    ]
+    assert [each.partition(":")[0] for each in missing] == [name]
+
+
+def test_a_wrong_field_that_is_called_value_is_named(pack: Path) -> None:
+    line = spoil(pack, "points.yaml", "value: 20,", "value: -20,")
+    assert any(each.startswith(f"points.yaml:{line}: rule_set.items.0.value: ") for each in mistakes_of(pack))
