@@ -73,7 +73,7 @@ class Bringing:
         sender = of_publisher(publisher) if publisher else of_person(who, reporter)
         if publisher is None and incident.channel not in sender.channels:
             raise _forbidden_channel(incident.channel, sender.channels)
-        if reporter.is_anonymous:
+        if reporter.is_anonymous or reporter.is_confidential:
             tx.cause = replace(tx.cause, actor=None)
         return receive(self.app, tx, directory, self.near, incident, sender, reporter)
 

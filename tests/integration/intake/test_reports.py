@@ -231,6 +231,15 @@ def test_of_an_anonymous_reporter_nothing_is_kept_or_told(town):
     assert town.worker not in str([row, moves])
 
 
+def test_who_brought_a_confidential_report_is_not_told(town):
+    token = town.intake.token(town.worker, "grid_worker", areas=(town.yard,))
+    reporter = {"confidential": True, "name": "张三", "phone": "13800000000"}
+    report = town.post(token, channel="grid_visit", reporter=reporter).json()
+    told = the_fact(town, "report.accepted.v1", report["code"])
+    assert told["data"]["reporter"]["confidential"] is True
+    assert town.worker not in str(told)
+
+
 def test_the_workers_own_contact_makes_nobody_new(town):
     own = town.reported(reporter={"name": "何一", "phone": "19900000111"})
     other = town.reported(reporter={"name": "张三", "phone": "13800000000"})
