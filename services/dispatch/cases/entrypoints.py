@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
-from services.dispatch.cases import facts, filing, model, schemas, store
+from services.dispatch.cases import closing, conditions, facts, filing, handling, schemas, store
 from services.dispatch.cases.batches import Batch
+from services.dispatch.cases.conditions import MAY
 from services.dispatch.cases.filing import Report
-from services.dispatch.cases.model import MAY, Actor, Case, Command, Moved
+from services.dispatch.cases.model import Actor, Case, CaseState, Command, Moved
 from services.dispatch.cases.store import Reporter, Serials, Sight
 from services.dispatch.directory import store as directory
 from services.dispatch.directory.model import Person
@@ -27,6 +29,18 @@ from wangge.contracts.envelope import Event
 SWEEP = 200
 
 Decide = Callable[[Case, Actor, datetime], Moved]
+
+
+def command(given: Command, body: schemas.Body) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a method answer `POST /v1/cases/<case_no>/<command>` to those whose roles may give it."""
+    return route(
+        "POST",
+        f"/v1/cases/<case_no>/{given}",
+        may=MAY[given],
+        body=body,
+        answer=schemas.CaseAnswer(),
+        tag="cases",
+    )
 
 
 class CaseEntrypoints:
@@ -74,7 +88,7 @@ class CaseEntrypoints:
         return len(late)
 
     def _tell_overdue(self, tx: Transaction, case: Case) -> None:
-        found = model.tell_overdue(case, tx.now)
+        found = handling.tell_overdue(case, tx.now)
         if found:
             moved, missed = found
             store.save(tx, case, moved)
@@ -115,187 +129,99 @@ class CaseEntrypoints:
 
     # commands
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/dispatch",
-        may=MAY[Command.DISPATCH],
-        body=schemas.DispatchBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.DISPATCH, schemas.DispatchBody())
     def dispatch_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Hand a case to its lead unit and assist units."""
         body = ask.body
 
         def decide(case: Case, actor: Actor, now: datetime) -> Moved:
-            model.require(case, Command.DISPATCH, actor, now)
+            conditions.require(case, Command.DISPATCH, actor, now)
             known = directory.find_units(tx, {body["lead"], *body["assist"]})
-            model.require_units(case, known, body["lead"], body["assist"], body["opinion"])
+            conditions.require_units(case, known, body["lead"], body["assist"], body["opinion"])
             site = sites.find(tx, case.site)
-            return model.dispatch(case, site, body["lead"], body["assist"], actor, now, body["opinion"])
+            return handling.dispatch(case, site, body["lead"], body["assist"], actor, now, body["opinion"])
 
-        return _command(tx, ask, case_no, decide)
+        return _carry_out(tx, ask, case_no, decide)
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/claim",
-        may=MAY[Command.CLAIM],
-        body=schemas.ClaimBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.CLAIM, schemas.ClaimBody())
     def claim_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Take an order for one's unit; from the pool the first claim wins."""
 
         def decide(case: Case, actor: Actor, now: datetime) -> Moved:
-            return model.claim(case, sites.find(tx, case.site), actor, now, ask.body["opinion"])
+            return handling.claim(case, sites.find(tx, case.site), actor, now, ask.body["opinion"])
 
-        return _command(tx, ask, case_no, decide)
+        return _carry_out(tx, ask, case_no, decide)
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/start",
-        may=MAY[Command.START],
-        body=schemas.StartBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.START, schemas.StartBody())
     def start_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Arrive and begin."""
-        return _command(tx, ask, case_no, lambda case, actor, now: model.start(case, actor, now, **ask.body))
+        return _carry_out(tx, ask, case_no, partial(handling.start, **ask.body))
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/assist_done",
-        may=MAY[Command.ASSIST_DONE],
-        body=schemas.AssistDoneBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.ASSIST_DONE, schemas.AssistDoneBody())
     def finish_assist(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Say that an assist unit has done its part, or excuse it."""
-        return _command(
-            tx, ask, case_no, lambda case, actor, now: model.assist_done(case, actor, now, **ask.body)
-        )
+        return _carry_out(tx, ask, case_no, partial(handling.assist_done, **ask.body))
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/feedback",
-        may=MAY[Command.FEEDBACK],
-        body=schemas.FeedbackBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.FEEDBACK, schemas.FeedbackBody())
     def feed_back_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Say that it is done, what was done and who helped."""
 
         def decide(case: Case, actor: Actor, now: datetime) -> Moved:
-            moved = model.feedback(case, actor, now, **ask.body)
+            moved = handling.feedback(case, actor, now, **ask.body)
             _require_people(tx, "helpers", ask.body["helpers"])
             return moved
 
-        return _command(tx, ask, case_no, decide)
+        return _carry_out(tx, ask, case_no, decide)
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/reject_feedback",
-        may=MAY[Command.REJECT_FEEDBACK],
-        body=schemas.RejectFeedbackBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.REJECT_FEEDBACK, schemas.RejectFeedbackBody())
     def reject_feedback(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Send a case back to the unit that says it is done."""
-        return _command(
-            tx, ask, case_no, lambda case, actor, now: model.reject_feedback(case, actor, now, **ask.body)
-        )
+        return _carry_out(tx, ask, case_no, partial(closing.reject_feedback, **ask.body))
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/send_check",
-        may=MAY[Command.SEND_CHECK],
-        body=schemas.SendCheckBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.SEND_CHECK, schemas.SendCheckBody())
     def send_check(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Ask somebody else to look whether it is really done."""
 
         def decide(case: Case, actor: Actor, now: datetime) -> Moved:
-            model.require(case, Command.SEND_CHECK, actor, now)
+            conditions.require(case, Command.SEND_CHECK, actor, now)
             site = sites.find(tx, case.site)
             checker = _checker(tx, case, site, ask.body["checker"])
-            return model.send_check(
+            return closing.send_check(
                 case, site, actor, now, checker.person_id, checker.unit_id, ask.body["opinion"]
             )
 
-        return _command(tx, ask, case_no, decide)
+        return _carry_out(tx, ask, case_no, decide)
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/check",
-        may=MAY[Command.CHECK],
-        body=schemas.CheckBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.CHECK, schemas.CheckBody())
     def check_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Say whether it is really done."""
         body = ask.body
-        return _command(
-            tx,
-            ask,
-            case_no,
-            lambda case, actor, now: model.check(
-                case, actor, now, body["result"] == "pass", body["note"], body["evidence"]
-            ),
-        )
+        is_passed = body["result"] == "pass"
+        decide = partial(closing.check, is_passed=is_passed, note=body["note"], evidence=body["evidence"])
+        return _carry_out(tx, ask, case_no, decide)
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/close",
-        may=MAY[Command.CLOSE],
-        body=schemas.CloseBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.CLOSE, schemas.CloseBody())
     def close_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Close a case and answer its reporters."""
-        return _command(tx, ask, case_no, lambda case, actor, now: model.close(case, actor, now, **ask.body))
+        return _carry_out(tx, ask, case_no, partial(closing.close, **ask.body))
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/close_on_spot",
-        may=MAY[Command.CLOSE_ON_SPOT],
-        body=schemas.CloseOnSpotBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.CLOSE_ON_SPOT, schemas.CloseOnSpotBody())
     def close_case_on_spot(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Settle a small matter where one stands."""
-        return _command(
-            tx, ask, case_no, lambda case, actor, now: model.close_on_spot(case, actor, now, **ask.body)
-        )
+        return _carry_out(tx, ask, case_no, partial(closing.close_on_spot, **ask.body))
 
-    @route(
-        "POST",
-        "/v1/cases/<case_no>/reopen",
-        may=MAY[Command.REOPEN],
-        body=schemas.ReopenBody(),
-        answer=schemas.CaseAnswer(),
-        tag="cases",
-    )
+    @command(Command.REOPEN, schemas.ReopenBody())
     def reopen_case(self, tx: Transaction, ask: Ask, case_no: str) -> dict[str, Any]:
         """Open a closed case again that turned out not to be solved."""
 
         def decide(case: Case, actor: Actor, now: datetime) -> Moved:
-            return model.reopen(case, sites.find(tx, case.site), actor, now, ask.body["reason"])
+            return closing.reopen(case, sites.find(tx, case.site), actor, now, ask.body["reason"])
 
-        return _command(tx, ask, case_no, decide)
+        return _carry_out(tx, ask, case_no, decide)
 
 
-def _command(tx: Transaction, ask: Ask, case_no: str, decide: Decide) -> dict[str, Any]:
-    """The four moves of every command: find it in sight, let the model decide, save, tell."""
+def _carry_out(tx: Transaction, ask: Ask, case_no: str, decide: Decide) -> dict[str, Any]:
+    """The four moves of every command: find it in sight, let it be decided, save, tell."""
     actor = _actor(tx, ask)
     case = _seen(tx, ask, actor, case_no, lock=True)
     ask.expect_version(case.version)
@@ -307,7 +233,7 @@ def _command(tx: Transaction, ask: Ask, case_no: str, decide: Decide) -> dict[st
 
 def _reporters(tx: Transaction, moved: Moved) -> list[str]:
     """Who is to be answered by a closing; other moves answer nobody."""
-    if moved.record.to_state is not model.CaseState.CLOSED:
+    if moved.record.to_state is not CaseState.CLOSED:
         return []
     return store.reporters_to_answer(tx, moved.case.report_code)
 
@@ -334,7 +260,7 @@ def _seen(tx: Transaction, ask: Ask, actor: Actor, case_no: str, lock: bool = Fa
 
 
 def _shown(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
-    return schemas.shown(case, model.allowed(case, actor, now))
+    return schemas.shown(case, conditions.allowed(case, actor, now))
 
 
 def _tell(tx: Transaction, told: list[facts.Fact]) -> None:
@@ -359,7 +285,7 @@ def _checker(tx: Transaction, case: Case, site: Site, named: str | None) -> Pers
         _require_people(tx, "checker", [named])
         return directory.find_people(tx, [named])[named]
     for person in directory.holders(tx, site.default_checkers, case.area):
-        if model.may_check(case, person.person_id, person.unit_id):
+        if conditions.may_check(case, person.person_id, person.unit_id):
             return person
     raise Conflict(
         "case.no_checker", "没有可指派的核查人，请指定", "nobody may check it by default: name a checker"

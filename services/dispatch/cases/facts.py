@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from services.dispatch.cases.model import Case, CaseState, Command, Moved, StageClock
+from services.dispatch.cases.model import Case, CaseState, Command, Moved
+from services.dispatch.cases.parts import StageClock
 
 Fact = tuple[str, dict[str, Any]]
 

@@ -8,19 +8,9 @@ from datetime import date, datetime
 from typing import Any
 
 from services.dispatch.calendars.model import SHANGHAI
-from services.dispatch.cases.model import (
-    SYSTEM,
-    Assignment,
-    Case,
-    CaseState,
-    FlowRecord,
-    Moved,
-    PartState,
-    Stage,
-    StageClock,
-    dispatch,
-    handling_clock,
-)
+from services.dispatch.cases.handling import dispatch, handling_clock
+from services.dispatch.cases.model import SYSTEM, Case, CaseState, FlowRecord, Moved
+from services.dispatch.cases.parts import Assignment, PartState, Stage, StageClock
 from services.dispatch.categories.model import Category, ClockFrom
 from services.dispatch.sites.model import Site
 from wangge.chassis.errors import Conflict

@@ -36,16 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from services.dispatch.calendars.model import Clock, Limit
-from services.dispatch.cases.model import (
-    Assignment,
-    Case,
-    CaseState,
-    FlowRecord,
-    Moved,
-    PartState,
-    Stage,
-    StageClock,
-)
+from services.dispatch.cases.model import Case, CaseState, FlowRecord, Moved
+from services.dispatch.cases.parts import Assignment, PartState, Stage, StageClock
 from services.dispatch.categories.model import ClockFrom
 from services.dispatch.metadata import metadata
 from wangge.chassis.database import Database

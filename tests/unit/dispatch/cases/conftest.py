@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.dispatch.calendars.model import SHANGHAI, DayMode, Limit, WorkCalendar
-from services.dispatch.cases import filing, model
+from services.dispatch.cases import closing, filing, handling
 from services.dispatch.cases.filing import Report
 from services.dispatch.cases.model import Actor, Case, CaseState, Command, Moved
 from services.dispatch.categories.model import Category, ClockFrom
@@ -109,12 +109,14 @@ WAY = (
 def step_to(case: Case, state: CaseState, at: datetime) -> Case:
     """One move of the usual way, by those whose it is."""
     moves: dict[CaseState, Callable[[], Case]] = {
-        CaseState.CLAIMED: lambda: model.claim(case, SITE, HANDLER, at).case,
-        CaseState.HANDLING: lambda: model.start(case, HANDLER, at).case,
-        CaseState.HANDLED: lambda: model.feedback(with_assists_done(case, at), HANDLER, at, "修好了").case,
-        CaseState.CHECKING: lambda: model.send_check(case, SITE, CLOSER, at, "worker-1", "grid-office").case,
+        CaseState.CLAIMED: lambda: handling.claim(case, SITE, HANDLER, at).case,
+        CaseState.HANDLING: lambda: handling.start(case, HANDLER, at).case,
+        CaseState.HANDLED: lambda: handling.feedback(with_assists_done(case, at), HANDLER, at, "修好了").case,
+        CaseState.CHECKING: lambda: (
+            closing.send_check(case, SITE, CLOSER, at, "worker-1", "grid-office").case
+        ),
         CaseState.CLOSED: lambda: (
-            model.close(model.check(case, CHECKER, at, is_passed=True).case, CLOSER, at, "已修复").case
+            closing.close(closing.check(case, CHECKER, at, is_passed=True).case, CLOSER, at, "已修复").case
         ),
     }
     return moves[state]()
@@ -124,7 +126,7 @@ def with_assists_done(case: Case, at: datetime) -> Case:
     for part in case.assist:
         if part.is_open:
             actor = Actor(f"{part.unit}-1", frozenset({"unit_contact"}), part.unit)
-            case = model.assist_done(case, actor, at, "已警戒").case
+            case = handling.assist_done(case, actor, at, "已警戒").case
     return case
 
 

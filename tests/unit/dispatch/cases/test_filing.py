@@ -7,7 +7,8 @@ import pytest
 
 from services.dispatch.calendars.model import Limit
 from services.dispatch.cases import filing
-from services.dispatch.cases.model import CaseState, Stage
+from services.dispatch.cases.model import CaseState
+from services.dispatch.cases.parts import Stage
 from services.dispatch.categories.model import ClockFrom
 from wangge.chassis.errors import Conflict
 
