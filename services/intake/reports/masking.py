@@ -25,9 +25,14 @@ def mask(text: str) -> str:
     return LANDLINE.sub(r"\1****\2", text)
 
 
-def summary(title: str | None, text: str) -> str:
-    """The title, or the first words, masked."""
-    words = " ".join((title or text).split())
+def mask_name(text: str, name: str | None) -> str:
+    """The text with this name down to its surname: 钱女士 becomes 钱**."""
+    return text.replace(name, f"{name[0]}**") if name else text
+
+
+def summary(title: str | None, text: str, name: str | None = None) -> str:
+    """The title, or the first words, masked; `name` is the reporter's own, where it is known."""
+    words = mask_name(" ".join((title or text).split()), name)
     return mask(words)[:SUMMARY_CHARACTERS] or "…"
 
 

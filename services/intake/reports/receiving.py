@@ -96,9 +96,9 @@ def receive(
     store.add(tx, decided, _steps(decided, sender))
     if decided.is_open and incident.has_point:
         near.add(tx, app.redis, decided)
-    tell(tx, decided)
     if reporter.contact:
         _keep_contact(app, tx, decided, reporter)
+    tell(tx, decided)
     if master and decision is Stance.ACCEPT and master.status is ReportStatus.SUBMITTED:
         vouch(tx, master, decided)
     return Received(decided, OUTCOMES[decided.status])
@@ -231,7 +231,7 @@ def tell(tx: Transaction, report: Report) -> None:
     """Tell what was decided about a report; one that waits is not told."""
     match report.status:
         case ReportStatus.ACCEPTED:
-            tx.record("report.accepted.v1", _accepted(report))
+            tx.record("report.accepted.v1", _accepted(report, store.name_of(tx, report.reporter_ref)))
         case ReportStatus.REJECTED:
             tx.record("report.rejected.v1", _rejected(report))
         case ReportStatus.MERGED:
@@ -240,7 +240,7 @@ def tell(tx: Transaction, report: Report) -> None:
             return
 
 
-def _accepted(report: Report) -> dict[str, Any]:
+def _accepted(report: Report, name: str | None) -> dict[str, Any]:
     incident = report.incident
     address = mask_address(incident.address) if incident.address else None
     location = {"lng": incident.lng, "lat": incident.lat, "address": address}
@@ -250,7 +250,7 @@ def _accepted(report: Report) -> dict[str, Any]:
         "category": report.category,
         "urgency": report.urgency,
         "area": report.area,
-        "summary": summary(incident.title, incident.text),
+        "summary": summary(incident.title, incident.text, name),
         "location": {name: value for name, value in location.items() if value is not None},
         "occurred_at": incident.occurred_at,
         "received_at": report.received_at,

@@ -361,6 +361,15 @@ def put_contact(tx: Transaction, subject_ref: str, contact: Contact) -> None:
     tx.execute(plain_insert(reporter_contacts).values(row))
 
 
+def name_of(tx: Transaction, subject_ref: str) -> str | None:
+    """The name that a resident gave, kept out of what is told; others have none here."""
+    if not subject_ref.startswith("resident:"):
+        return None
+    name = select(reporter_contacts.c.name).where(reporter_contacts.c.subject_ref == subject_ref)
+    found: str | None = tx.execute(name).scalar()
+    return found
+
+
 # near duplicates
 
 

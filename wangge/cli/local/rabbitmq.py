@@ -149,7 +149,7 @@ class RabbitMQ(Server):
         return str(self.call("GET", "/overview")["rabbitmq_version"])
 
     def _address(self, user: str, secret: str) -> str:
-        return f"amqp://{user}:{self.secrets.password(secret)}@127.0.0.1:{self.ports.of('rabbitmq')}//"
+        return f"amqp://{user}:{self.secrets.password(secret)}@127.0.0.1:{self.ports.of('rabbitmq')}"
 
     def _configuration(self) -> str:
         return CONFIGURATION.format(

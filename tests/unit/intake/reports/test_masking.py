@@ -47,3 +47,15 @@ def test_a_number_at_the_cut_is_masked_before_it_is_cut():
 )
 def test_an_address_travels_down_to_the_building(address, masked):
     assert mask_address(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        ("我是钱女士，楼上漏水", "钱女士", "我是钱**，楼上漏水"),
+        ("楼上漏水", "钱女士", "楼上漏水"),
+        ("我是钱女士，楼上漏水", None, "我是钱女士，楼上漏水"),
+    ],
+)
+def test_the_reporters_own_name_travels_no_further_than_its_surname(text, name, told):
+    assert summary(None, text, name) == told
