@@ -116,7 +116,7 @@ class RabbitMQ(Server):
         """Make an empty virtual host for a test and return its administrator's address."""
         self.call("PUT", f"/vhosts/{name}")
         self.call("PUT", f"/permissions/{name}/{ADMIN}", {"configure": ".*", "write": ".*", "read": ".*"})
-        return self.url().removesuffix("/") + name
+        return f"{self.url()}/{name}"
 
     def drop_vhost(self, name: str) -> None:
         """Remove a virtual host that `create_vhost` made, with all in it."""
