@@ -116,7 +116,7 @@ class RabbitMQ(Server):
         """Make an empty virtual host for a test and return its administrator's address."""
         self.call("PUT", f"/vhosts/{name}")
         self.call("PUT", f"/permissions/{name}/{ADMIN}", {"configure": ".*", "write": ".*", "read": ".*"})
-        return f"{self.url()}/{name}"
+        return self.url().removesuffix("/") + name
 
     def drop_vhost(self, name: str) -> None:
         """Remove a virtual host that `create_vhost` made, with all in it."""
@@ -149,7 +149,7 @@ class RabbitMQ(Server):
         return str(self.call("GET", "/overview")["rabbitmq_version"])
 
     def _address(self, user: str, secret: str) -> str:
-        return f"amqp://{user}:{self.secrets.password(secret)}@127.0.0.1:{self.ports.of('rabbitmq')}"
+        return f"amqp://{user}:{self.secrets.password(secret)}@127.0.0.1:{self.ports.of('rabbitmq')}//"
 
     def _configuration(self) -> str:
         return CONFIGURATION.format(
