@@ -1,12 +1,12 @@
 """`python -m services.dispatch` runs dispatch as a process."""
 
-import eventlet
+import wangge.chassis.green  # noqa: F401 (first: it makes sockets green)
 
-eventlet.monkey_patch()
+# isort: split
 
-from services.dispatch.service import Dispatch  # noqa: E402 (the standard library is patched first)
-from wangge.chassis.runner import main  # noqa: E402
-from wangge.contracts.events import REGISTRY  # noqa: E402
+from services.dispatch.service import Dispatch
+from wangge.chassis.runner import main
+from wangge.contracts.events import REGISTRY
 
 if __name__ == "__main__":
     main(Dispatch, REGISTRY)

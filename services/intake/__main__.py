@@ -1,12 +1,12 @@
 """Runs intake: `python -m services.intake`."""
 
-import eventlet
+import wangge.chassis.green  # noqa: F401 (first: it makes sockets green)
 
-eventlet.monkey_patch()
+# isort: split
 
-from services.intake.service import Intake  # noqa: E402 (the patch comes before everything that opens sockets)
-from wangge.chassis.runner import main  # noqa: E402
-from wangge.contracts.events import REGISTRY  # noqa: E402
+from services.intake.service import Intake
+from wangge.chassis.runner import main
+from wangge.contracts.events import REGISTRY
 
 if __name__ == "__main__":
     main(Intake, REGISTRY)

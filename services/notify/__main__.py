@@ -1,13 +1,13 @@
 """`python -m services.notify`: migrates, declares, serves, and drains on SIGTERM."""
 
-import eventlet
+import wangge.chassis.green  # noqa: F401 (first: it makes sockets green)
 
-eventlet.monkey_patch()
+# isort: split
 
-from services.notify import resolving  # noqa: E402 (sockets must be green before anything opens one)
-from services.notify.service import Notify  # noqa: E402
-from wangge.chassis.runner import main  # noqa: E402
-from wangge.contracts.events import REGISTRY  # noqa: E402
+from services.notify import resolving
+from services.notify.service import Notify
+from wangge.chassis.runner import main
+from wangge.contracts.events import REGISTRY
 
 resolving.install()
 main(Notify, REGISTRY)

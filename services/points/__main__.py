@@ -1,11 +1,11 @@
 """`python -m services.points`: runs the service; `migrate` only prepares its database and broker."""
 
-import eventlet
+import wangge.chassis.green  # noqa: F401 (first: it makes sockets green)
 
-eventlet.monkey_patch()
+# isort: split
 
-from services.points.service import Points  # noqa: E402 (the patch comes first)
-from wangge.chassis.runner import main  # noqa: E402
-from wangge.contracts.events import REGISTRY  # noqa: E402
+from services.points.service import Points
+from wangge.chassis.runner import main
+from wangge.contracts.events import REGISTRY
 
 main(Points, REGISTRY)

@@ -13,7 +13,7 @@ import redis
 from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
-from wangge.chassis import broker, database, topology
+from wangge.chassis import broker, schema, topology
 from wangge.chassis.auth import Authenticator
 from wangge.chassis.clock import Clock, MovableClock, WallClock
 from wangge.chassis.database import Database
@@ -73,8 +73,15 @@ class App:
         return Topology(self.settings.service, self.settings.cell, self.settings.lanes)
 
     def migrate(self) -> None:
-        """Bring the database to its head and find the clock where it stood."""
-        database.migrate(self.database.engine, self.migrations)
+        """Bring the database to its head."""
+        schema.migrate(self.database.engine, self.migrations)
+
+    def is_migrated(self) -> bool:
+        """Whether the database is at its head."""
+        return schema.is_at_head(self.database.engine, self.migrations)
+
+    def find_clock(self) -> None:
+        """Let a movable clock stand where it stood."""
         if isinstance(self.clock, MovableClock):
             with self.database.connect() as connection:
                 stood = connection.execute(select(clock_position.c.stands_at)).scalar()

@@ -6,23 +6,19 @@ A token carries `sub` (person id), `roles`, `areas` (codes it covers) and `unit`
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-
-import orjson
-from joserfc import jwt
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import KeySet
+from typing import TYPE_CHECKING
 
 from wangge.chassis.errors import Forbidden, Unauthenticated
 from wangge.contracts.areas import Area
 
-ISSUER = "wangge"
+if TYPE_CHECKING:
+    from wangge.chassis.tokens import TokenKeys
 
-# RFC 9864 renames EdDSA to Ed25519; tokens come under both names, and a log line for each helps nobody
-warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+ISSUER = "wangge"
 
 #: Seconds by which the issuer's clock may differ from ours.
 LEEWAY = 30
@@ -70,8 +66,6 @@ class Authenticator:
 
     def __init__(self, keys_dir: Path, api_key: Callable[[str], Principal | None] | None = None) -> None:
         self._path = keys_dir / "jwks.json"
-        self._keys: KeySet | None = None
-        self._read_at = 0.0
         self.api_key = api_key
 
     def who(self, authorization: str | None, api_key: str | None) -> Principal:
@@ -88,11 +82,17 @@ class Authenticator:
             raise _unknown("the Authorization header is not `Bearer <token>`")
         return self._verify(token.strip())
 
+    @cached_property
+    def _keys(self) -> TokenKeys:
+        from wangge.chassis.tokens import TokenKeys  # noqa: PLC0415 (9 MB that a process without HTTP callers saves)
+
+        return TokenKeys(self._path)
+
     def _verify(self, token: str) -> Principal:
         try:
-            claims = jwt.decode(token, self._key_set(), algorithms=["Ed25519", "EdDSA"]).claims
-        except (JoseError, ValueError) as wrong:
-            raise _unknown(f"the token cannot be verified: {type(wrong).__name__}") from wrong
+            claims = self._keys.claims(token)
+        except ValueError as wrong:
+            raise _unknown(str(wrong)) from wrong
         if claims.get("iss") != ISSUER:
             raise _unknown("the token has another issuer")
         if not isinstance(claims.get("exp"), int | float) or claims["exp"] < time.time() - LEEWAY:
@@ -106,16 +106,6 @@ class Authenticator:
             )
         except (KeyError, ValueError, TypeError) as wrong:
             raise _unknown(f"the token's claims are wrong: {wrong}") from wrong
-
-    def _key_set(self) -> KeySet:
-        try:
-            changed = self._path.stat().st_mtime
-        except FileNotFoundError as missing:
-            raise _unknown("this service has no token keys") from missing
-        if self._keys is None or changed != self._read_at:
-            self._keys = KeySet.import_key_set(orjson.loads(self._path.read_bytes()))
-            self._read_at = changed
-        return self._keys
 
 
 def _unknown(why: str) -> Unauthenticated:

@@ -1,4 +1,4 @@
-"""Opens transactions on the service's own PostgreSQL database and keeps its schema current.
+"""Opens transactions on the service's own PostgreSQL database.
 
 Guarantee: `begin()` commits everything or nothing, and wakes the relay after a commit that recorded facts.
 Limit: a connection lost while committing leaves it unknown whether the commit happened; the caller must be
@@ -9,12 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from wangge.chassis.clock import Clock
@@ -31,11 +26,6 @@ STATEMENT_TIMEOUT = 25_000
 LOCK_TIMEOUT = 10_000
 #: Milliseconds a transaction may idle before the server ends it.
 IDLE_TIMEOUT = 60_000
-
-#: Any number, the same in all processes: serialises migrations of one database.
-MIGRATION_LOCK = 7_203_001
-
-CHASSIS_MIGRATIONS = Path(__file__).parent / "migrations"
 
 NO_CAUSE = Cause()
 
@@ -107,46 +97,3 @@ def connect(uri: str, pool_size: int) -> Engine:
             "keepalives_idle": 30,
         },
     )
-
-
-def migrate(engine: Engine, locations: dict[str, Path]) -> None:
-    """Bring the schema to its head, under an advisory lock, so that replicas may start together.
-
-    `locations` maps a version table to its folder of Alembic migrations; the chassis's own come first.
-    """
-    with engine.connect() as connection:
-        connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0"))
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-        connection.commit()
-        try:
-            for version_table, location in _all(locations).items():
-                command.upgrade(_config(connection, version_table, location), "head")
-                connection.commit()
-        finally:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-            connection.execute(text("RESET statement_timeout; RESET lock_timeout"))
-            connection.commit()
-
-
-def is_at_head(engine: Engine, locations: dict[str, Path]) -> bool:
-    """Whether every migration known to this process has been applied."""
-    with engine.connect() as connection:
-        for version_table, location in _all(locations).items():
-            context = MigrationContext.configure(connection, opts={"version_table": version_table})
-            script = ScriptDirectory.from_config(_config(connection, version_table, location))
-            if context.get_current_revision() != script.get_current_head():
-                return False
-    return True
-
-
-def _all(locations: dict[str, Path]) -> dict[str, Path]:
-    return {"chassis_version": CHASSIS_MIGRATIONS, **locations}
-
-
-def _config(connection: Connection, version_table: str, location: Path) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(location))
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = version_table
-    return config

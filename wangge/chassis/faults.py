@@ -2,7 +2,6 @@
 
 import kombu.exceptions
 import redis.exceptions
-import requests
 from amqp.exceptions import AMQPError
 from sqlalchemy import exc as sa
 
@@ -23,9 +22,7 @@ def classify(error: BaseException) -> Refusal | Fault:
         return _classify_database(error)
     if isinstance(error, sa.TimeoutError):
         return Infrastructure(f"no database connection free: {error}")
-    if isinstance(
-        error, redis.exceptions.RedisError | requests.RequestException | ConnectionError | TimeoutError
-    ):
+    if isinstance(error, redis.exceptions.RedisError | OSError):  # an HTTP library's errors are OSErrors, too
         return Temporary(f"{type(error).__name__}: {error}")
     if isinstance(error, AMQPError | kombu.exceptions.KombuError):
         return Infrastructure(f"{type(error).__name__}: {error}")

@@ -20,10 +20,10 @@ from werkzeug.wrappers import Request, Response
 
 from wangge.chassis import metrics
 from wangge.chassis.clock import movable
-from wangge.chassis.database import is_at_head
 from wangge.chassis.errors import Refusal, invalid
 from wangge.chassis.faults import classify
 from wangge.chassis.http import parse_json, problem_of
+from wangge.chassis.schema import is_at_head
 from wangge.chassis.tables import held_event, outbox
 
 #: Seconds without a turn after which the consumer counts as stuck.

@@ -6,10 +6,13 @@ operator can prepare all services before the first of them tells anything.
 
 from __future__ import annotations
 
+import gc
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from nameko.containers import ServiceContainer
 
 from wangge.chassis import broker, logging
 from wangge.chassis.app import App
-from wangge.chassis.errors import Infrastructure
+from wangge.chassis.errors import Infrastructure, Permanent
 from wangge.chassis.faults import classify
 from wangge.chassis.held import HandlerTimeout
 from wangge.chassis.service import Service, handlers_of
@@ -64,21 +67,31 @@ def main(service_cls: type[Service], registry: Registry) -> None:
     settings = Settings.from_environment(service_cls.name)
     logging.configure(settings.service, settings.log_level)
     app = build(service_cls, settings, registry)
+    is_migrating = sys.argv[1:] == ["migrate"]
     try:
-        _prepare(app)
+        _prepare(app.migrate if is_migrating else partial(_migrate_apart, service_cls, app), app)
     except Infrastructure as away:
         log.error("cannot start", cause=str(away))
         sys.exit(1)
-    if sys.argv[1:] == ["migrate"]:
+    if is_migrating:
         log.info("prepared", service=settings.service)
         return
     _serve(service_cls, app)
 
 
-def _prepare(app: App) -> None:
+def _migrate_apart(service_cls: type[Service], app: App) -> None:
+    """Let a process of its own apply what is missing, so that the serving one need not load what applies it."""
+    if app.is_migrated():
+        return
+    package = service_cls.__module__.rpartition(".")[0]
+    if subprocess.run([sys.executable, "-m", package, "migrate"], check=False).returncode:
+        raise Permanent("migrate.failed", f"`python -m {package} migrate` failed; its log says why")
+
+
+def _prepare(migrate: Callable[[], None], app: App) -> None:
     """Migrate and declare, waiting for database and broker where they are just coming up."""
     until = time.monotonic() + START_SECONDS
-    for step in (app.migrate, app.declare):
+    for step in (migrate, app.find_clock, app.declare):
         attempt = 0
         while not _is_done(step, until):
             eventlet.sleep(broker.backoff(attempt))
@@ -106,6 +119,8 @@ def _serve(service_cls: type[Service], app: App) -> None:
         stop = Signal()
         _on_signals(stop, app)
         eventlet.spawn(container.wait).link(lambda thread: None if stop.ready() else stop.send("died"))
+        gc.collect()
+        gc.freeze()  # what was loaded lives as long as the process: no later collection need look at it
         log.info(
             "serving", http=app.settings.http_port, health=app.settings.health_port, cell=app.settings.cell
         )

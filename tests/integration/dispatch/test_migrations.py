@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect
 
 import services.dispatch
 from services.dispatch.metadata import metadata
-from wangge.chassis import database
+from wangge.chassis import schema
 
 MIGRATIONS = {"alembic_version": Path(services.dispatch.__file__).parent / "migrations"}
 
@@ -18,16 +18,16 @@ MIGRATIONS = {"alembic_version": Path(services.dispatch.__file__).parent / "migr
 def test_migrations_make_what_the_stores_expect_and_go_back(database_uri):
     import_module("services.dispatch.service")  # every store adds its tables
     engine = create_engine(database_uri)
-    database.migrate(engine, MIGRATIONS)
+    schema.migrate(engine, MIGRATIONS)
     with engine.connect() as connection:
         options = {"include_object": lambda thing, name, kind, *_: kind != "table" or name in metadata.tables}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
         connection.rollback()
-        config = database._config(connection, "alembic_version", MIGRATIONS["alembic_version"])
+        config = schema.config_of(connection, "alembic_version", MIGRATIONS["alembic_version"])
         command.downgrade(config, "base")
         connection.commit()
     assert not set(inspect(engine).get_table_names()) & set(metadata.tables)
-    database.migrate(engine, MIGRATIONS)
+    schema.migrate(engine, MIGRATIONS)
     assert set(metadata.tables) <= set(inspect(engine).get_table_names())
     engine.dispose()

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
 import services.points.service  # noqa: F401 (every noun hangs its tables on the metadata)
 from services.points.metadata import metadata
-from wangge.chassis.database import connect, migrate
+from wangge.chassis.database import connect
+from wangge.chassis.schema import config_of, migrate
 
 MIGRATIONS = Path(__file__).parents[3] / "services/points/migrations"
 
@@ -25,10 +25,7 @@ def test_migrations_make_what_the_nouns_declare_and_go_back(database_uri):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": is_ours})
         assert compare_metadata(context, metadata) == []
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes |= {"connection": connection, "version_table": "alembic_version"}
-        command.downgrade(config, "base")
+        command.downgrade(config_of(connection, "alembic_version", MIGRATIONS), "base")
         connection.commit()
         assert not set(inspect(connection).get_table_names()) & set(metadata.tables)
     engine.dispose()

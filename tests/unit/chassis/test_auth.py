@@ -56,14 +56,15 @@ def test_without_a_readable_token_nobody_asks(authenticator, header):
 
 def test_keys_that_are_replaced_count_at_once(authenticator, tmp_path, key):
     fresh = OKPKey.generate_key("Ed25519", auto_kid=True)
-    authenticator.who(bearer(key), None)
+    old = bearer(key)
+    authenticator.who(old, None)
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps({"keys": [fresh.as_dict(private=False)]}))
     later = time.time() + 5
     os.utime(path, (later, later))
     assert authenticator.who(bearer(fresh), None).id == "p-1"
     with pytest.raises(Unauthenticated):
-        authenticator.who(bearer(key), None)
+        authenticator.who(old, None)
 
 
 def test_an_admin_has_every_role_and_a_missing_role_is_named():

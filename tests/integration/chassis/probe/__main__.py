@@ -1,9 +1,9 @@
-import eventlet
+import wangge.chassis.green  # noqa: F401
 
-eventlet.monkey_patch()
+# isort: split
 
-from probe.contracts import REGISTRY  # noqa: E402 (the sockets must be green before anything opens one)
-from probe.service import Probe  # noqa: E402
-from wangge.chassis.runner import main  # noqa: E402
+from probe.contracts import REGISTRY
+from probe.service import Probe
+from wangge.chassis.runner import main
 
 main(Probe, REGISTRY)
