@@ -1,0 +1,1 @@
+"""The hop as a service of Wangge writes it, on the chassis."""

@@ -1,0 +1,1 @@
+"""The hop as a competent user of each other framework writes it."""

@@ -1,0 +1,77 @@
+"""What the peers share: the same schemas to read with, the same fact to tell, rows in the order of the columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from psycopg2.extras import Json
+
+from bench.hop.tables import report_moves, reports
+from bench.hop.work import FACT, FACT_EXCHANGE, Decided
+from wangge.chassis.ids import new_id
+from wangge.contracts.areas import Area
+from wangge.contracts.envelope import EnvelopeSchema
+from wangge.contracts.events.external import IncidentReported
+from wangge.contracts.events.intake import ReportAccepted
+
+ENVELOPE, INCIDENT, ACCEPTED = EnvelopeSchema(), IncidentReported(), ReportAccepted()
+
+REPORT_COLUMNS = [column.name for column in reports.c]
+MOVE_COLUMNS = [column.name for column in report_moves.c if column.name != "id"]
+OUTBOX_COLUMNS = [
+    "event_id", "type", "subject", "sequence", "exchange", "routing_key", "partitionkey", "body",
+]  # fmt: skip
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """The event, envelope and data validated. Raises marshmallow's `ValidationError`."""
+    return validated(orjson.loads(body))
+
+
+def validated(document: dict[str, Any]) -> dict[str, Any]:
+    """The event whose JSON the framework has read already. Raises marshmallow's `ValidationError`."""
+    event: dict[str, Any] = ENVELOPE.load(document)
+    event["data"] = INCIDENT.load(event["data"])
+    return event
+
+
+def outgoing(event: dict[str, Any], decided: Decided) -> dict[str, Any]:
+    """The fact as a CloudEvent, ready for JSON."""
+    return {
+        "specversion": "1.0",
+        "id": new_id(),
+        "source": "/wangge/hop",
+        "type": FACT,
+        "subject": decided.code,
+        "time": decided.report["received_at"].isoformat(),
+        "datacontenttype": "application/json",
+        "area": decided.report["area"],
+        "partitionkey": decided.code,
+        "sequence": 1,
+        "correlationid": event.get("correlationid") or event["id"],
+        "causationid": event["id"],
+        "data": ACCEPTED.dump(decided.fact),
+    }
+
+
+def routing_key(fact: dict[str, Any]) -> str:
+    """Where the fact goes, as every subscriber expects it."""
+    return f"report.accepted.{Area.parse(fact['area']).routing}"
+
+
+def report_row(decided: Decided) -> tuple[Any, ...]:
+    """The report's values in the order of `REPORT_COLUMNS`."""
+    row = decided.report | {"evidence": Json(decided.report["evidence"])}
+    return tuple(row[name] for name in REPORT_COLUMNS)
+
+
+def move_rows(decided: Decided) -> list[tuple[Any, ...]]:
+    """The lines of history in the order of `MOVE_COLUMNS`."""
+    return [tuple(move[name] for name in MOVE_COLUMNS) for move in decided.moves]
+
+
+def outbox_row(fact: dict[str, Any], body: str) -> tuple[Any, ...]:
+    """The outbox's values in the order of `OUTBOX_COLUMNS`."""
+    subject = fact["subject"]
+    return (fact["id"], FACT, subject, 1, FACT_EXCHANGE, routing_key(fact), subject, body)
