@@ -22,7 +22,7 @@ from sqlalchemy import create_engine
 from bench.hop.implementations import Cell, Worded
 from bench.hop.messages import COMMUNITIES
 from bench.hop.work import FACT_EXCHANGE
-from wangge.chassis import broker, database, topology
+from wangge.chassis import broker, schema, topology
 from wangge.chassis.topology import Topology
 from wangge.cli.local import LocalSystem
 from wangge.contracts.areas import Area
@@ -47,7 +47,7 @@ FACTS = "facts"
 def prepare(system: LocalSystem) -> None:
     """Make the database that every round's database is a copy of."""
     engine = create_engine(system.postgres.create_database(TEMPLATE))
-    database.migrate(engine, MIGRATIONS)
+    schema.migrate(engine, MIGRATIONS)
     engine.dispose()
 
 

@@ -1,11 +1,11 @@
 """`python -m bench.hop.ours`: runs the hop as a service; `migrate` only prepares its database and broker."""
 
-import eventlet
+import wangge.chassis.green  # noqa: F401 (first: it makes sockets green)
 
-eventlet.monkey_patch()
+# isort: split
 
-from bench.hop.ours.service import Hop  # noqa: E402 (the sockets must be green before anything opens one)
-from wangge.chassis.runner import main  # noqa: E402
-from wangge.contracts.events import REGISTRY  # noqa: E402
+from bench.hop.ours.service import Hop
+from wangge.chassis.runner import main
+from wangge.contracts.events import REGISTRY
 
 main(Hop, REGISTRY)
