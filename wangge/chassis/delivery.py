@@ -92,7 +92,7 @@ def read(delivery: Delivery, registry: Registry) -> Event:
             [{"field": "type", "message": f"{event.type} cannot be sent here"}],
         )
     try:
-        data = contract.loader.load(event.data)
+        data = contract.load(event.data)
     except ValidationError as wrong:
         errors = wrong_fields(wrong, "data")
         raise Permanent("bad_data", f"{event.type} does not fit its contract", errors) from wrong

@@ -41,6 +41,7 @@ from wangge.chassis.ids import new_id
 from wangge.chassis.logging import bound, get_logger
 from wangge.chassis.tables import idempotency_key
 from wangge.chassis.transaction import Cause, Transaction
+from wangge.contracts import quick
 
 log = get_logger(__name__)
 
@@ -360,7 +361,7 @@ def parse_json(raw: bytes) -> Any:
 def load(schema: Schema, document: Any) -> Any:
     """`document` loaded by `schema`. Raises `Invalid` naming every wrong field."""
     try:
-        return schema.load(document)
+        return quick.load(schema, document)
     except ValidationError as wrong:
         raise invalid(wrong_fields(wrong)) from wrong
 

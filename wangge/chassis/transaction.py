@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from marshmallow import ValidationError
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -84,10 +85,10 @@ class Transaction:
         Raises `Permanent` when the data does not fit the contract: a bug, found before anything is told.
         """
         contract = self._registry[event_type]
-        dumped = contract.loader.dump(data)
-        wrong = contract.loader.validate(dumped)
-        if wrong:
-            raise Permanent("contract.broken", f"{event_type}: {wrong}")
+        try:
+            dumped = contract.dump(data)
+        except ValidationError as wrong:
+            raise Permanent("contract.broken", f"{event_type}: {wrong.messages}") from wrong
         subject = str(dumped.get(contract.subject, ""))
         area = dumped.get("area")
         event = Event(

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from wangge.contracts.areas import Area
+from wangge.contracts.quick import Surely
 
 REFERENCE = (
     r"^((person|resident|unit):[A-Za-z0-9._-]{1,64}|publisher:[A-Za-z0-9._-]{1,64}(/[A-Za-z0-9._-]{1,64})?)$"
@@ -21,7 +22,7 @@ class Contract(Schema):
         unknown = EXCLUDE
 
 
-class AreaField(fields.String):
+class AreaField(fields.String, Surely):
     """An administrative or grid code of 2 to 17 digits (GB/T 2260, statistical codes, grid code)."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -31,6 +32,13 @@ class AreaField(fields.String):
             **kwargs.pop("metadata", {}),
         }
         super().__init__(metadata=metadata, **kwargs)
+
+    @staticmethod
+    def surely(value: Any) -> str:
+        """The code, of text only."""
+        if type(value) is not str:
+            raise ValueError
+        return Area.parse(value).code
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)

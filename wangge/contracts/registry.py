@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from marshmallow import Schema
 
+from wangge.contracts import quick
 from wangge.contracts.fields import Contract
 
 Shape = type[Contract]
@@ -54,6 +56,17 @@ class EventType:
     def loader(self) -> Schema:
         """A ready instance of the schema."""
         return self.schema()
+
+    def load(self, data: Any) -> dict[str, Any]:
+        """The data of an event as it came. Raises marshmallow's `ValidationError` naming every wrong field."""
+        loaded: dict[str, Any] = quick.load(self.loader, data)
+        return loaded
+
+    def dump(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The data of an event as it goes out. Raises marshmallow's `ValidationError` when they break the contract."""
+        dumped: dict[str, Any] = quick.dump(self.loader, data)
+        quick.load(self.loader, dumped)
+        return dumped
 
 
 class Registry:
