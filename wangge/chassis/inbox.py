@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from wangge.chassis import metrics
@@ -25,7 +25,7 @@ from wangge.chassis.errors import Infrastructure, Permanent, Refusal, Temporary
 from wangge.chassis.faults import classify
 from wangge.chassis.held import HeldEvents, caught, mark_source
 from wangge.chassis.logging import bound, get_logger
-from wangge.chassis.tables import held_event, inbox
+from wangge.chassis.tables import inbox
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
@@ -181,26 +181,27 @@ class Inbox:
 
     def _mark_all(self, tx: Transaction, messages: Sequence[Message]) -> set[tuple[str, str]]:
         """Mark the messages as processed; answers those that were not marked before and are not held."""
-        sources = [mark_source(message.event) for message in messages]
-        ids = [message.event.id for message in messages]
-        types = [message.event.type for message in messages]
-        given = func.unnest(sources, ids, types).table_valued("source", "event_id", "type").render_derived()
-        held = select(held_event.c.id).where(
-            held_event.c.source == given.c.source, held_event.c.event_id == given.c.event_id
-        )
         rows = tx.execute(
-            insert(inbox)
-            .from_select(
-                ["source", "event_id", "type"],
-                select(given.c.source, given.c.event_id, given.c.type).where(~held.exists()),
-            )
-            .on_conflict_do_nothing()
-            .returning(inbox.c.source, inbox.c.event_id)
+            _MARK_ALL,
+            {
+                "sources": [mark_source(message.event) for message in messages],
+                "ids": [message.event.id for message in messages],
+                "types": [message.event.type for message in messages],
+            },
         )
         return {(row.source, row.event_id) for row in rows}
 
     def _unmark(self, tx: Transaction, event: Event) -> None:
         tx.execute(inbox.delete().where(inbox.c.source == mark_source(event), inbox.c.event_id == event.id))
+
+
+_MARK_ALL = text(
+    "INSERT INTO inbox (source, event_id, type) "
+    "SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[])) "
+    "AS given (source, event_id, type) WHERE NOT EXISTS (SELECT FROM held_event AS held "
+    "WHERE held.source = given.source AND held.event_id = given.event_id) "
+    "ON CONFLICT DO NOTHING RETURNING source, event_id"
+)
 
 
 def _mark(event: Event) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import amqp
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 
 from wangge.chassis import broker, metrics
 from wangge.chassis.database import Database
@@ -34,6 +34,19 @@ CONFIRM_SECONDS = 10.0
 RELAY_LOCK = 7_203_002
 
 
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+
+_PENDING = text(
+    "SELECT id, event_id, exchange, routing_key, partitionkey, type, body FROM outbox "
+    "WHERE published_at IS NULL ORDER BY id LIMIT :round"
+)
+
+_MARK = text(
+    "UPDATE outbox SET published_at = clock_timestamp(), is_unroutable = id = ANY(CAST(:unrouted AS bigint[])) "
+    "WHERE id = ANY(:ids)"
+)
+
+
 class Relay:
     """Moves rows from the outbox to the broker. Not thread-safe: one owner calls `publish_pending`."""
 
@@ -52,26 +65,12 @@ class Relay:
 
     def publish_pending(self) -> int:
         """Publish up to `ROUND` pending facts; answers how many. Raises `Infrastructure` when the broker is away."""
-        if not self._has_pending():
+        if self._connection is None and not self._has_pending():
             return 0
         self._ensure_connected()
         with self._database.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RELAY_LOCK})
-            pending = (
-                select(
-                    outbox.c.id,
-                    outbox.c.event_id,
-                    outbox.c.exchange,
-                    outbox.c.routing_key,
-                    outbox.c.partitionkey,
-                    outbox.c.type,
-                    outbox.c.body,
-                )
-                .where(outbox.c.published_at.is_(None))
-                .order_by(outbox.c.id)
-                .limit(ROUND)
-            )
-            rows = connection.execute(pending).all()
+            connection.execute(_LOCK, {"key": RELAY_LOCK})
+            rows = connection.execute(_PENDING, {"round": ROUND}).all()
             if rows:
                 self._publish(rows)
                 self._mark(connection, rows)
@@ -121,10 +120,13 @@ class Relay:
         self._returned.clear()
         self._refused = False
         try:
-            for row in rows:
-                self._tag += 1
-                self._unconfirmed.add(self._tag)
-                self._channel.basic_publish(self._message(row), row.exchange, row.routing_key, mandatory=True)
+            with broker.gathered(self._connection):
+                for row in rows:
+                    self._tag += 1
+                    self._unconfirmed.add(self._tag)
+                    self._channel.basic_publish(
+                        self._message(row), row.exchange, row.routing_key, mandatory=True
+                    )
             self._await_confirms()
         except (OSError, amqp.AMQPError) as error:
             self._fail("publish", error)
@@ -161,11 +163,7 @@ class Relay:
     def _mark(self, connection: Any, rows: Any) -> None:
         ids = [row.id for row in rows]
         unrouted = [row.id for row in rows if row.event_id in self._returned]
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.id == func.any(ids))
-            .values(published_at=func.clock_timestamp(), is_unroutable=outbox.c.id == func.any(unrouted))
-        )
+        connection.execute(_MARK, {"ids": ids, "unrouted": unrouted})
         metrics.published(len(ids) - len(unrouted), len(unrouted))
 
     def _fail(self, cause: str, error: Exception) -> None:

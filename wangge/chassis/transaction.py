@@ -23,13 +23,13 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    insert,
     select,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from wangge.chassis.errors import Permanent
 from wangge.chassis.ids import new_id, traceparent
+from wangge.chassis.rows import as_rows, insert_all
 from wangge.chassis.tables import event_sequence, outbox
 from wangge.contracts.areas import Area
 from wangge.contracts.envelope import Event
@@ -139,7 +139,7 @@ class Transaction:
             aggregate = _aggregate(event)
             last[aggregate] += 1
             outgoing.append(_outbox_row(event, last[aggregate], exchange, key))
-        self.execute(insert(outbox), outgoing)
+        self.execute(_TELL, as_rows(outgoing))
 
     def committed(self) -> None:
         """Called by the database after the commit."""
@@ -163,6 +163,11 @@ def _number_statement() -> Any:
 
 #: Moves the numbers of aggregates on; made once, so that it is compiled once.
 _NUMBER = _number_statement()
+
+_TELL = insert_all(
+    outbox,
+    ["event_id", "type", "subject", "sequence", "exchange", "routing_key", "partitionkey", "body"],
+)
 
 
 def _aggregate(event: Event) -> str:

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from bench.hop.tables import report_moves, reports
 from bench.hop.work import Decided
-from services.intake.saving import as_rows, insert_all
+from wangge.chassis.rows import as_rows, insert_all
 from wangge.chassis.transaction import Transaction
 
 INSERT_REPORTS = insert_all(reports, [column.name for column in reports.c], "")

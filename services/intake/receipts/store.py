@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.intake.metadata import metadata
 from services.intake.receipts.model import Outcome, Receipt
-from services.intake.saving import as_rows, insert_all
 from wangge.chassis.errors import Temporary
+from wangge.chassis.rows import as_rows, insert_all
 from wangge.chassis.transaction import Transaction
 
 receipts = Table(

@@ -35,8 +35,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.intake.metadata import metadata
 from services.intake.people.model import Contact
 from services.intake.reports.model import Command, Incident, Report, ReportStatus
-from services.intake.saving import as_rows, insert_all, within
+from services.intake.saving import within
 from wangge.chassis.errors import NotFound, Stale, Temporary
+from wangge.chassis.rows import as_rows, insert_all
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
