@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from kit.invariants import Records
+from kit.reading import Reader
 from kit.town import Town
 from kit.waiting import eventually
 
@@ -46,7 +46,7 @@ def main() -> None:
         started = time.perf_counter()
         system.start()
         ready = time.perf_counter() - started
-        town, records = Town(system, "hexixijie"), Records(system)
+        town, records = Town(system, "hexixijie"), Reader.of(system)
         result = {
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
             "servers_and_services_ready_seconds": round(ready, 1),
@@ -72,7 +72,7 @@ def incident(town: Town, number: int) -> dict[str, Any]:
     )
 
 
-def idle(town: Town, records: Records, times: int) -> dict[str, float]:
+def idle(town: Town, records: Reader, times: int) -> dict[str, float]:
     """Milliseconds from publishing one incident to its receipt, and to the notice of the unit that must act."""
     receipts, notices = [], []
     for number in range(times):
@@ -91,7 +91,7 @@ def idle(town: Town, records: Records, times: int) -> dict[str, float]:
     }
 
 
-def burst(town: Town, records: Records, number: int) -> dict[str, float]:
+def burst(town: Town, records: Reader, number: int) -> dict[str, float]:
     """Incidents a second that become dispatched cases, and whose notices are delivered, when all come at once."""
     cases_before, told_before = cases(records), told(records)
     events = [incident(town, each) for each in range(number)]
@@ -114,23 +114,23 @@ def seconds_until(is_so: Callable[[], bool], started: float) -> float:
     return time.perf_counter() - started
 
 
-def has_receipt(records: Records, message_id: str) -> bool:
+def has_receipt(records: Reader, message_id: str) -> bool:
     """Whether the message has its receipt."""
     return bool(records.rows("intake", "SELECT 1 FROM receipts WHERE message_id = %s", message_id))
 
 
-def has_notice(records: Records, correlation: str) -> bool:
+def has_notice(records: Reader, correlation: str) -> bool:
     """Whether the unit has been told of the case."""
     statement = "SELECT 1 FROM messages WHERE correlation_id = %s AND template = 'unit.dispatched' LIMIT 1"
     return bool(records.rows("notify", statement, correlation))
 
 
-def cases(records: Records) -> int:
+def cases(records: Reader) -> int:
     """Cases that were dispatched."""
     return int(records.rows("dispatch", "SELECT count(*) AS n FROM cases WHERE state = 'dispatched'")[0]["n"])
 
 
-def told(records: Records) -> int:
+def told(records: Reader) -> int:
     """Cases of which the unit has been told."""
     statement = "SELECT count(DISTINCT event_id) AS n FROM messages WHERE template = 'unit.dispatched'"
     return int(records.rows("notify", statement)[0]["n"])

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kit.ledger import Ledger
+from kit.reading import Reader
 from kit.town import Town
 
 from wangge.cli.local import SERVICES, LocalSystem, debian
@@ -25,3 +27,15 @@ def fragile(new_directory: Callable[[], Path]) -> Iterator[LocalSystem]:
 def town(fragile: LocalSystem) -> Town:
     """河西西街 on the fragile system."""
     return Town(fragile, "hexixijie")
+
+
+@pytest.fixture(scope="module")
+def reader(fragile: LocalSystem) -> Reader:
+    """Reads the fragile system for the checker."""
+    return Reader.of(fragile)
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Ledger:
+    """What this module's tests have published to the fragile system."""
+    return Ledger()
