@@ -21,14 +21,16 @@ IO_SECONDS = 20
 #: Bytes asked of the socket at once: a few messages, so that what is over costs little to keep.
 READ_BYTES = 8192
 
-#: Seconds between heartbeats; two missed ones end the connection.
+#: Seconds between heartbeats where no setting says otherwise; two missed ones end the connection.
 HEARTBEAT = 20
 
 #: Seconds between attempts to reconnect, grown to the second number.
 RECONNECT = (0.5, 15.0)
 
 
-def connect(uris: tuple[str, ...], attempt: int = 0, **callbacks: Any) -> Connection:
+def connect(
+    uris: tuple[str, ...], attempt: int = 0, heartbeat: int = HEARTBEAT, **callbacks: Any
+) -> Connection:
     """A connection to the `attempt`-th of the nodes (round robin). Raises `OSError` or `amqp.AMQPError`."""
     parts = parse_url(uris[attempt % len(uris)])
     connection = Connection(
@@ -39,7 +41,7 @@ def connect(uris: tuple[str, ...], attempt: int = 0, **callbacks: Any) -> Connec
         connect_timeout=CONNECT_SECONDS,
         read_timeout=IO_SECONDS,
         write_timeout=IO_SECONDS,
-        heartbeat=HEARTBEAT,
+        heartbeat=heartbeat,
         socket_settings={socket.TCP_USER_TIMEOUT: IO_SECONDS * 1000, socket.TCP_KEEPIDLE: 30},
         **callbacks,
     )

@@ -19,7 +19,7 @@ import eventlet
 from eventlet.event import Event as Signal
 from nameko.extensions import Entrypoint
 
-from wangge.chassis import broker, metrics
+from wangge.chassis import broker, failpoints, metrics
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.faults import classify
 from wangge.chassis.logging import get_logger
@@ -87,6 +87,7 @@ class Lane:
         if self.channel is not None and self.settled_tag > self.acknowledged_tag:
             self.channel.basic_ack(self.settled_tag, multiple=True)
             self.acknowledged_tag = self.settled_tag
+            failpoints.reach("consumer.acknowledged")
 
 
 class Consumer(Entrypoint):  # type: ignore[misc]
@@ -163,7 +164,9 @@ class Consumer(Entrypoint):  # type: ignore[misc]
 
     def _connect(self) -> None:
         app = self.container.app
-        self._connection = broker.connect(app.settings.amqp_uris, self._attempt)
+        self._connection = broker.connect(
+            app.settings.amqp_uris, self._attempt, app.settings.heartbeat_seconds
+        )
         for lane in [*self._lanes, self._dead]:
             channel = self._connection.channel()
             channel.auto_decode = False

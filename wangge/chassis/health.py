@@ -26,9 +26,6 @@ from wangge.chassis.http import parse_json, problem_of
 from wangge.chassis.schema import is_at_head
 from wangge.chassis.tables import held_event, outbox
 
-#: Seconds without a turn after which the consumer counts as stuck.
-STUCK_SECONDS = 30.0
-
 #: Seconds within which a dependency must answer to count as there.
 CHECK_SECONDS = 2.0
 
@@ -83,10 +80,8 @@ class HealthServer:
     def _live(self) -> Response:
         consumer = self._app.consumer
         still = monotonic() - consumer.ticked_at if consumer and consumer.is_consuming else 0.0
-        return _json(
-            {"alive": still < STUCK_SECONDS, "consumer_still_seconds": round(still, 1)},
-            _status(still < STUCK_SECONDS),
-        )
+        alive = still < self._app.settings.stuck_seconds
+        return _json({"alive": alive, "consumer_still_seconds": round(still, 1)}, _status(alive))
 
     def _ready(self) -> Response:
         checks = {

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
-from wangge.chassis import metrics
+from wangge.chassis import failpoints, metrics
 from wangge.chassis.database import Database
 from wangge.chassis.delivery import Delivery, read
 from wangge.chassis.errors import Infrastructure, Permanent, Refusal, Temporary
@@ -95,6 +95,7 @@ class Inbox:
         return messages
 
     def _together(self, messages: Sequence[Message], handlers: Handlers) -> None:
+        failpoints.reach("inbox.begun")
         with self._database.begin() as tx, self._deadline():
             unique = {_mark(message.event): message for message in messages}
             fresh = self._mark_all(tx, list(unique.values()))
@@ -114,6 +115,8 @@ class Inbox:
                     self._handle(tx, message.event, handlers)
                     results["done"].append(message)
                 seen.add(mark)
+            failpoints.reach("inbox.handled")
+        failpoints.reach("inbox.committed")
         for result, settled in results.items():
             metrics.events(settled, result)
 

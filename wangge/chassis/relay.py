@@ -14,7 +14,7 @@ from typing import Any
 import amqp
 from sqlalchemy import select, text
 
-from wangge.chassis import broker, metrics
+from wangge.chassis import broker, failpoints, metrics
 from wangge.chassis.database import Database
 from wangge.chassis.errors import Infrastructure
 from wangge.chassis.faults import classify
@@ -72,7 +72,9 @@ class Relay:
             connection.execute(_LOCK, {"key": RELAY_LOCK})
             rows = connection.execute(_PENDING, {"round": ROUND}).all()
             if rows:
+                failpoints.reach("relay.selected")
                 self._publish(rows)
+                failpoints.reach("relay.confirmed")
                 self._mark(connection, rows)
         return len(rows)
 

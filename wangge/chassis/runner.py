@@ -22,7 +22,7 @@ import nameko
 from eventlet.event import Event as Signal
 from nameko.containers import ServiceContainer
 
-from wangge.chassis import broker, logging
+from wangge.chassis import broker, failpoints, logging
 from wangge.chassis.app import App
 from wangge.chassis.errors import Infrastructure, Permanent
 from wangge.chassis.faults import classify
@@ -66,6 +66,7 @@ def main(service_cls: type[Service], registry: Registry) -> None:
     """The process. Exits 0 after a drained stop, 1 when it cannot start."""
     settings = Settings.from_environment(service_cls.name)
     logging.configure(settings.service, settings.log_level)
+    failpoints.arm(settings.failpoints)
     app = build(service_cls, settings, registry)
     is_migrating = sys.argv[1:] == ["migrate"]
     try:

@@ -36,6 +36,9 @@ class Settings:
     handler_seconds: float
     retry_attempts: int
     retry_age_seconds: int
+    heartbeat_seconds: int
+    stuck_seconds: float
+    failpoints: str
 
     @classmethod
     def from_environment(cls, service: str) -> Settings:
@@ -62,4 +65,7 @@ class Settings:
             handler_seconds=env.float("HANDLER_SECONDS", 30.0),
             retry_attempts=env.int("RETRY_ATTEMPTS", 12),
             retry_age_seconds=env.int("RETRY_AGE_SECONDS", 86_400),
+            heartbeat_seconds=env.int("HEARTBEAT_SECONDS", 20),
+            stuck_seconds=env.float("STUCK_SECONDS", 30.0),
+            failpoints=env.str("FAILPOINTS", ""),
         )
