@@ -48,8 +48,8 @@ contracts: install ## Every event, seen from both sides
 scenarios: install ## Stories from the field through all services
 	$(PYTEST) tests/scenarios
 
-faults: install ## kill -9, broker loss, duplicates: nothing may be lost
-	$(PYTEST) tests/faults
+faults: install ## kill -9, broker loss, duplicates: nothing may be lost; writes docs/faults.md
+	$(PYTEST) tests/faults --fault-report docs/faults.md
 
 bench: install ## How fast incidents become cases and notices on this machine
 	$(BIN)/python -W ignore bench/incidents.py

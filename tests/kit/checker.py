@@ -24,7 +24,7 @@ PARKED = ("quarantined", "dropped")
 
 def check(records: Records, ledger: Ledger) -> list[str]:
     """Every difference between what was told and what came of it; empty when all is well."""
-    return list(chain.from_iterable(look(records, ledger) for look in LOOKS))
+    return list(chain.from_iterable(look(records, ledger) for look in INVARIANTS.values()))
 
 
 # left over
@@ -234,23 +234,24 @@ def _sums(records: Records, ledger: Ledger) -> Iterator[str]:
                 yield f"{name}: {each.what} is {each.stated}, its parts add up to {each.parts}"
 
 
-LOOKS: tuple[Callable[[Records, Ledger], Iterator[str]], ...] = (
-    _unpublished,
-    _unroutable,
-    _queued,
-    _deferred,
-    _lost,
-    _doubled,
-    _invented,
-    _parked,
-    _gaps,
-    _out_of_order,
-    _without_effect,
-    _effect_doubled,
-    _effect_invented,
-    _receipts,
-    _sums,
-)
+#: What must hold, in words, and what finds where it does not.
+INVARIANTS: dict[str, Callable[[Records, Ledger], Iterator[str]]] = {
+    "every committed fact is published": _unpublished,
+    "every published fact that has subscribers reaches a queue": _unroutable,
+    "queues and dead queues of all cells are empty": _queued,
+    "no event is deferred any more": _deferred,
+    "every committed fact is processed by every subscriber": _lost,
+    "none is processed twice": _doubled,
+    "none is processed that nobody committed": _invented,
+    "what is parked is the poison that was sent, each once": _parked,
+    "the facts of an aggregate are numbered without a gap": _gaps,
+    "the facts of an aggregate are processed in the order of their numbers": _out_of_order,
+    "what was processed has its effect": _without_effect,
+    "no effect is there twice": _effect_doubled,
+    "no effect is there that no fact asked for": _effect_invented,
+    "every message of a publisher has one receipt of the right outcome": _receipts,
+    "points add up: entries, boards and accounts": _sums,
+}
 
 
 # words

@@ -5,15 +5,19 @@ from marshmallow import fields, validate
 from wangge.contracts.fields import AreaField, Contract, one_of
 from wangge.contracts.registry import EventType, Registry
 
-MOODS = ("well", "away", "bug", "no", "hangs", "escapes")
+MOODS = ("well", "away", "bug", "no", "hangs", "escapes", "dies", "slow", "burns", "queries")
 
 
 class ThingTold(Contract):
-    """The world tells the probe a thing; `mood` says how the handler behaves until it is mended."""
+    """The world tells the probe a thing; `mood` says how the handler behaves until it is mended.
+
+    `seconds`: how long it is slow (others of the process go on) or burns (nothing else of the process runs).
+    """
 
     key = fields.String(required=True)
     number = fields.Integer(required=True, validate=validate.Range(min=0))
     mood = one_of(*MOODS, load_default="well")
+    seconds = fields.Float(load_default=0.0)
     area = AreaField(load_default="140802")
 
 

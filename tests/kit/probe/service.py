@@ -1,8 +1,10 @@
 """The probe."""
 
+import os
 from typing import Any
 
 import eventlet
+from eventlet.patcher import original
 from marshmallow import RAISE, Schema, fields, validate
 from sqlalchemy import text
 
@@ -13,6 +15,40 @@ from wangge.chassis.pages import PageQuery, key_of, page
 from wangge.chassis.service import Service, on
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.envelope import Event
+
+#: With what the process ends where a thing kills it.
+DIED = 9
+
+
+def misbehave(tx: Transaction, mood: str, seconds: float) -> None:
+    """Do to the process what the mood says."""
+    match mood:
+        case "dies":
+            os._exit(DIED)
+        case "hangs":
+            eventlet.sleep(600)
+        case "escapes":
+            with eventlet.Timeout(0.05):
+                eventlet.sleep(600)
+        case "queries":
+            tx.execute(text("SELECT pg_sleep(20)"))
+        case "slow":
+            eventlet.sleep(seconds)
+        case "burns":
+            original("time").sleep(seconds)
+        case _:
+            raise failure(mood)
+
+
+def failure(mood: str) -> Exception:
+    """What the handler raises."""
+    match mood:
+        case "away":
+            return Temporary("the neighbour is away")
+        case "no":
+            return Conflict("thing.no", "不行", "no")
+        case _:
+            return KeyError("nobody thought of this")
 
 
 class ThingBody(Schema):
@@ -46,7 +82,7 @@ class Probe(Service):
             mood != "well"
             and not tx.execute(text("SELECT 1 FROM mended WHERE what = :m"), {"m": mood}).first()
         ):
-            self._misbehave(mood)
+            misbehave(tx, mood, event.data["seconds"])
         tx.execute(
             text("INSERT INTO effect (event_id, key, number, cell) VALUES (:e, :k, :n, :c)"),
             {"e": event.id, "k": event.data["key"], "n": event.data["number"], "c": self.app.settings.cell},
@@ -59,19 +95,6 @@ class Probe(Service):
             "INSERT INTO heard VALUES (:k, 1) ON CONFLICT (key) DO UPDATE SET times = heard.times + 1"
         )
         tx.execute(counted, {"k": event.data["key"]})
-
-    def _misbehave(self, mood: str) -> None:
-        match mood:
-            case "away":
-                raise Temporary("the neighbour is away")
-            case "bug":
-                raise KeyError("nobody thought of this")
-            case "no":
-                raise Conflict("thing.no", "不行", "no")
-            case "hangs":
-                eventlet.sleep(600)
-            case "escapes":
-                raise eventlet.Timeout(1)
 
     def quarantined(self, tx: Transaction, delivery: Delivery, fault: Permanent) -> None:
         if tx.execute(text("SELECT 1 FROM mended WHERE what = 'hook fails'")).first():

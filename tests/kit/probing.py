@@ -1,0 +1,282 @@
+"""Runs the probe, a service of one noun that misbehaves on demand, as real processes in a world of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg2
+import psycopg2.extras
+import requests
+
+from kit.ledger import Ledger
+from kit.publishing import Outgoing, publish_all
+from kit.quiescence import nothing_lost_nothing_doubled
+from kit.reading import Reader
+from kit.records import Records
+from kit.waiting import eventually
+from wangge.chassis.ids import new_id
+from wangge.cli.local import LocalSystem
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+
+THING_TOLD = "thing.told.v1"
+
+
+class ProbeProcess:
+    """One process of the probe, and the world around it."""
+
+    def __init__(self, database_uri: str, amqp_uri: str, redis_uri: str, keys_dir: Path, log: Path) -> None:
+        self.database_uri = database_uri
+        self.amqp_uri = amqp_uri
+        self.log = log
+        self.port, self.health_port = _free_port(), _free_port()
+        self.http = f"http://127.0.0.1:{self.port}"
+        self.health = f"http://127.0.0.1:{self.health_port}"
+        self._env = {
+            **os.environ,
+            "PYTHONPATH": f"{HERE}:{REPOSITORY}",
+            "PYTHONWARNINGS": "ignore",
+            "EVENTLET_NO_GREENDNS": "yes",
+            "WANGGE_DATABASE_URI": database_uri,
+            "WANGGE_AMQP_URI": amqp_uri,
+            "WANGGE_REDIS_URI": redis_uri,
+            "WANGGE_KEYS_DIR": str(keys_dir),
+            "WANGGE_HTTP_PORT": str(self.port),
+            "WANGGE_HEALTH_PORT": str(self.health_port),
+            "WANGGE_MOVABLE_CLOCK": "1",
+            "WANGGE_HANDLER_SECONDS": "2",
+            "WANGGE_BATCH_SIZE": "20",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **env: str) -> None:
+        """Start and wait until it is ready."""
+        self.launch(**env)
+        eventually(self.is_ready, 60)
+
+    def launch(self, **env: str) -> None:
+        """Start and do not wait."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "probe"], env=self._env | env, stdout=log, stderr=log, cwd=REPOSITORY
+            )
+
+    def is_ready(self) -> bool:
+        """the probe is ready"""
+        if self._process is not None and self._process.poll() is not None:
+            raise RuntimeError(f"the probe ended:\n{self.log.read_text()[-3000:]}")
+        with suppress(requests.RequestException):
+            return requests.get(f"{self.health}/health/ready", timeout=5).status_code == 200
+        return False
+
+    @property
+    def pid(self) -> int:
+        """The number of the process, running or just ended."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with (a signal's number is negative); None while it runs."""
+        return self._process.poll() if self._process else 0
+
+    def ended(self, seconds: float) -> int:
+        """Wait until it has ended by itself; answers its exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process and do not wait."""
+        os.kill(self.pid, number)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Signal the process and wait until it has ended."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(how)
+        code = self._process.wait(40)
+        self._process = None
+        return code
+
+    def tell(self, *things: dict[str, Any], ids: Sequence[str] = ()) -> list[str]:
+        """Publish `thing.told.v1` events; answers their ids."""
+        given = list(ids) or [new_id() for _ in things]
+        bodies = [orjson.dumps(told(event_id, thing)) for event_id, thing in zip(given, things, strict=True)]
+        self.publish(*bodies, keys=[thing.get("key", "") for thing in things])
+        return given
+
+    def publish(self, *bodies: bytes, keys: Sequence[str] = (), areas: Sequence[str] = ()) -> None:
+        """Publish raw bodies, each confirmed."""
+        publish_all(
+            self.amqp_uri,
+            (
+                Outgoing(
+                    body,
+                    "world.events",
+                    f"thing.told.{areas[index]}" if areas else "thing.told.14.08.02",
+                    {"partitionkey": keys[index]} if keys else {},
+                )
+                for index, body in enumerate(bodies)
+            ),
+        )
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of the probe's database."""
+        return _sql(self.database_uri, statement, *values)
+
+    def effects(self) -> list[dict[str, Any]]:
+        """What took effect, in order."""
+        return self.sql("SELECT event_id, key, number, cell FROM effect ORDER BY id")
+
+    def held(self, state: str) -> list[dict[str, Any]]:
+        """Held events in a state."""
+        return self.sql("SELECT * FROM held_event WHERE state = %s ORDER BY id", state)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's lines."""
+        lines = requests.get(f"{self.health}/metrics", timeout=5).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+class ProbeWorld:
+    """Processes of the probe on one database and one virtual host, what the world told them, and the checker."""
+
+    def __init__(
+        self, servers: LocalSystem, database_uri: str, amqp_uri: str, redis_uri: str, directory: Path
+    ) -> None:
+        self.servers = servers
+        self.database_uri = database_uri
+        self.amqp_uri = amqp_uri
+        self.ledger = Ledger(owner="world")
+        self.reader = Reader(
+            {"probe": database_uri}, servers.rabbitmq, {THING_TOLD: ("probe",)}, amqp_uri=amqp_uri
+        )
+        self._redis_uri = redis_uri
+        self._directory = directory
+        self._processes: list[ProbeProcess] = []
+
+    def process(self) -> ProbeProcess:
+        """A further process, not started yet."""
+        log = self._directory / f"probe-{len(self._processes) + 1}.log"
+        keys_dir = self.servers.keys_dir
+        made = ProbeProcess(self.database_uri, self.amqp_uri, self._redis_uri, keys_dir, log)
+        self._processes.append(made)
+        return made
+
+    def started(self, **env: str) -> ProbeProcess:
+        """A further process that runs."""
+        made = self.process()
+        made.start(**env)
+        return made
+
+    def tell(self, *things: dict[str, Any], in_order: bool = True) -> list[dict[str, Any]]:
+        """Publish things that must take effect once, in the order of their keys; answers the events."""
+        events = [told(new_id(), thing) for thing in things]
+        self.ledger.good(*events, in_order=in_order)
+        self.publish(*events)
+        return events
+
+    def tell_poison(self, *poison: dict[str, Any] | bytes) -> None:
+        """Publish what must be parked: raw bodies, or events whose handler fails for good."""
+        self.ledger.poison(*poison)
+        self.publish(*poison)
+
+    def publish(self, *messages: dict[str, Any] | bytes) -> None:
+        """Publish events and raw bodies without noting them."""
+        publish_all(self.amqp_uri, map(_outgoing, messages))
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of the probe's database."""
+        return _sql(self.database_uri, statement, *values)
+
+    def effects(self) -> int:
+        """How many things took effect."""
+        return int(self.sql("SELECT count(*) AS n FROM effect")[0]["n"])
+
+    def mend(self, mood: str) -> None:
+        """Let the handler behave from now on where it misbehaved for `mood`."""
+        self.sql("INSERT INTO mended VALUES (%s) ON CONFLICT DO NOTHING", mood)
+
+    def nothing_lost_nothing_doubled(self, seconds: float = 120.0) -> Records:
+        """The end of every test: the probe comes to rest and the checker has no complaint."""
+        return nothing_lost_nothing_doubled(self.reader, self.ledger, seconds)
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in self._processes:
+            process.stop(signal.SIGKILL)
+
+
+@contextmanager
+def restarted(process: ProbeProcess, **env: str) -> Iterator[list[int]]:
+    """Start a process again whenever it dies, as a supervisor does; gives the exit codes it has seen."""
+    codes: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            code = process.exit_code
+            if code is not None:
+                codes.append(code)
+                process.launch(**env)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield codes
+    finally:
+        over.set()
+        watching.join()
+
+
+def a_thing(key: str = "k1", number: int = 1, **more: Any) -> dict[str, Any]:
+    """What the world tells the probe."""
+    return {"key": key, "number": number, **more}
+
+
+def told(event_id: str, thing: dict[str, Any], event_type: str = THING_TOLD) -> dict[str, Any]:
+    """The event that tells a thing."""
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/wangge/world",
+        "type": event_type,
+        "subject": thing.get("key", ""),
+        "time": datetime.now(UTC).isoformat(),
+        "partitionkey": thing.get("key", ""),
+        "data": thing,
+    }
+
+
+def _outgoing(message: dict[str, Any] | bytes) -> Outgoing:
+    if isinstance(message, bytes):
+        return Outgoing(message, "world.events", "thing.told.14.08.02")
+    key = message.get("partitionkey", "")
+    return Outgoing(orjson.dumps(message), "world.events", "thing.told.14.08.02", {"partitionkey": key})
+
+
+def _sql(uri: str, statement: str, *values: Any) -> list[dict[str, Any]]:
+    connection = psycopg2.connect(uri.replace("+psycopg2", ""))
+    try:
+        with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+            cursor.execute(statement, values)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+    finally:
+        connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
