@@ -187,11 +187,8 @@ class Consumer(Entrypoint):  # type: ignore[misc]
             lane.acknowledge()
 
     def _drain(self) -> None:
+        # not cancelled: a replica would be given later messages while these are still in our hands
         lanes = [*self._lanes, self._dead]
-        for lane in lanes:
-            for tag in list(lane.channel.callbacks):
-                lane.channel.basic_cancel(tag)
-            lane.waiting.clear()
         until = monotonic() + DRAIN_SECONDS
         while any(lane.in_flight for lane in lanes) and monotonic() < until:
             eventlet.sleep(0.01)
