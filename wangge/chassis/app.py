@@ -29,6 +29,13 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
 
+#: What helps where a queue or exchange exists that was declared differently.
+OTHER_ARGUMENTS = (
+    "What exists keeps its arguments: declare the new ones as a cell of another name (WANGGE_CELL), let the old one "
+    "run empty under the version that made it, and delete it then. A limit alone is an operator's policy and needs "
+    "no new queue. See docs/runbook.md, 'A queue with other arguments'."
+)
+
 #: Rows of one table that one turn of the purge removes.
 PURGE = 5000
 
@@ -89,11 +96,14 @@ class App:
                 self.clock.set(stood)
 
     def declare(self) -> None:
-        """Declare this cell on the broker. Raises `OSError` or `amqp.AMQPError`."""
+        """Declare this cell on the broker. Raises `OSError`, `amqp.AMQPError`, `Permanent`."""
         with self.broker_channel() as channel:
-            topology.declare(
-                channel, self.topology, sorted(self.handlers.by_type), self.settings.areas, self.registry
-            )
+            try:
+                topology.declare(
+                    channel, self.topology, sorted(self.handlers.by_type), self.settings.areas, self.registry
+                )
+            except amqp.PreconditionFailed as other:
+                raise Permanent("queue.other_arguments", f"{other.reply_text}. {OTHER_ARGUMENTS}") from other
 
     def broker_channel(self) -> AbstractContextManager[amqp.Channel]:
         """A channel of its own for declarations, closed with its connection."""

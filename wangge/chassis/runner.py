@@ -71,8 +71,8 @@ def main(service_cls: type[Service], registry: Registry) -> None:
     is_migrating = sys.argv[1:] == ["migrate"]
     try:
         _prepare(app.migrate if is_migrating else partial(_migrate_apart, service_cls, app), app)
-    except Infrastructure as away:
-        log.error("cannot start", cause=str(away))
+    except (Infrastructure, Permanent) as why:
+        log.error("cannot start", cause=str(why))
         sys.exit(1)
     if is_migrating:
         log.info("prepared", service=settings.service)
