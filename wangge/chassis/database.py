@@ -26,6 +26,8 @@ STATEMENT_TIMEOUT = 25_000
 LOCK_TIMEOUT = 10_000
 #: Milliseconds a transaction may idle before the server ends it.
 IDLE_TIMEOUT = 60_000
+#: Milliseconds after which a running statement ends whose client has gone: it may hold marks that others wait for.
+CLIENT_CHECK = 1_000
 
 NO_CAUSE = Cause()
 
@@ -81,6 +83,7 @@ def connect(uri: str, pool_size: int) -> Engine:
             "statement_timeout": STATEMENT_TIMEOUT,
             "lock_timeout": LOCK_TIMEOUT,
             "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
+            "client_connection_check_interval": CLIENT_CHECK,
             "timezone": "UTC",
         }.items()
     )

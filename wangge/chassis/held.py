@@ -54,9 +54,16 @@ def caught(error: BaseException) -> Refusal | Fault:
     """The place of whatever a handler let escape; the end of the greenlet or the process is passed on."""
     if isinstance(error, KeyboardInterrupt | SystemExit) or type(error).__name__ == "GreenletExit":
         raise error
-    if isinstance(error, HandlerTimeout):
+    if _ran_out_of_time(error):
         return Temporary("the handler ran past its deadline")
     return classify(error)
+
+
+def _ran_out_of_time(error: BaseException | None) -> bool:
+    """Whether a deadline is behind it: one that strikes in a query ends the connection, whose rollback then fails."""
+    if error is None or isinstance(error, HandlerTimeout):
+        return error is not None
+    return _ran_out_of_time(error.__cause__) or _ran_out_of_time(error.__context__)
 
 
 def mark_source(event: Event) -> str:
