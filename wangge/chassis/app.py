@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -120,13 +121,15 @@ class App:
             look()
 
     def quarantine_dead(self, batch: Sequence[Delivery]) -> None:
-        """Hold messages that the broker gave up delivering."""
+        """Hold messages that the broker gave up delivering, unless their effect is there already."""
         fault = Permanent(
             "delivery_limit", f"delivered {topology.DELIVERY_LIMIT} times without being settled"
         )
         with self.database.begin() as tx:
-            for delivery in batch:
+            for delivery in map(_as_published, batch):
                 event = self._try_read(delivery)
+                if event and self.held.was_processed(tx, event):
+                    continue
                 if self.held.quarantine(tx, delivery, event, fault):
                     self.handlers.quarantined(tx, delivery, fault)
 
@@ -153,6 +156,14 @@ class App:
         """Give connections back."""
         self.database.close()
         self.redis.close()
+
+
+def _as_published(delivery: Delivery) -> Delivery:
+    """A dead letter under the exchange and key that it was published with: its sender is to be answered."""
+    death = next(iter(delivery.headers.get("x-death") or ()), None)
+    if death is None:
+        return delivery
+    return replace(delivery, exchange=death["exchange"], routing_key=next(iter(death["routing-keys"]), ""))
 
 
 class _OneChannel:

@@ -6,17 +6,25 @@ runs, the next one gathers; an idle lane starts at once. One greenlet alone writ
 Guarantee: a message is acknowledged only after `Inbox.process` has settled it; on stop, what was begun is finished and
 acknowledged, what was not is given back. Limit: a connection lost in between redelivers settled messages, which the
 inbox absorbs.
+
+A message that kills the process is delivered again and again, and so is whatever else was in the process's hands. So
+that the broker gives up the culprit alone, a lane takes one message at a time after each connecting until one proved
+harmless, and suspects of all lanes run one at a time, in a chance order: whoever runs before the culprit is let off.
 """
 
 from __future__ import annotations
 
+import random
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from time import monotonic
 from typing import Any
 
 import amqp
 import eventlet
 from eventlet.event import Event as Signal
+from eventlet.semaphore import Semaphore
 from nameko.extensions import Entrypoint
 
 from wangge.chassis import broker, failpoints, metrics
@@ -36,6 +44,9 @@ DRAIN_SECONDS = 25
 #: Seconds between probes of a database that is away.
 PROBE_SECONDS = 0.5
 
+#: Seconds within which suspects of different lanes draw lots for their turn.
+LOTS_SECONDS = 0.2
+
 
 class Lane:
     """One queue: what was delivered and not begun, and what is to be acknowledged."""
@@ -48,12 +59,15 @@ class Lane:
         self.settled_tag = 0
         self.acknowledged_tag = 0
         self.in_flight = 0
+        self.is_wary = True
+        self.was_harmless = False
         self._arrived = Signal()
 
     def opened(self, channel: Any) -> None:
-        """A new channel: what an older one delivered will be delivered again."""
+        """A new channel, one message at a time: what an older one delivered will be delivered again."""
         self.channel = channel
         self.generation += 1
+        self.is_wary = True
         self.waiting.clear()
         self.settled_tag = self.acknowledged_tag = 0
 
@@ -81,6 +95,25 @@ class Lane:
         self.in_flight = 0
         if batch[-1].generation == self.generation:
             self.settled_tag = batch[-1].tag
+            self.was_harmless = not batch[-1].is_suspect
+
+    def consume(self, prefetch: int) -> None:
+        """Called by the reader alone: have up to `prefetch` messages delivered ahead."""
+        self.channel.basic_qos(0, prefetch, False)
+        self.channel.basic_consume(self.queue, callback=self.receive)
+
+    def trust(self, prefetch: int) -> None:
+        """Called by the reader alone: once the one message proved harmless, have more delivered ahead.
+
+        The consumer is cancelled while that message is not acknowledged, so nothing else is in our hands: a replica
+        that takes over then takes over in order.
+        """
+        if self.is_wary and self.was_harmless and self.settled_tag > self.acknowledged_tag:
+            for tag in list(self.channel.callbacks):
+                self.channel.basic_cancel(tag)
+            self.is_wary = False
+            self.acknowledge()
+            self.consume(prefetch)
 
     def acknowledge(self) -> None:
         """Called by the reader alone: acknowledge all that was settled."""
@@ -104,6 +137,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         self._reader: Any = None
         self._lanes: list[Lane] = []
         self._workers: list[Any] = []
+        self._suspects = Semaphore()
         self.ticked_at = monotonic()
         super().__init__(**kwargs)
 
@@ -170,9 +204,8 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         for lane in [*self._lanes, self._dead]:
             channel = self._connection.channel()
             channel.auto_decode = False
-            channel.basic_qos(0, 2 * app.settings.batch_size, False)
             lane.opened(channel)
-            channel.basic_consume(lane.queue, callback=lane.receive)
+            lane.consume(1)
         self._attempt = 0
         metrics.CONSUMING.set(1)
         log.info("consuming", queues=[lane.queue for lane in self._lanes])
@@ -184,6 +217,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         except TimeoutError:
             self._connection.heartbeat_tick()
         for lane in [*self._lanes, self._dead]:
+            lane.trust(2 * self.container.app.settings.batch_size)
             lane.acknowledge()
 
     def _drain(self) -> None:
@@ -206,13 +240,26 @@ class Consumer(Entrypoint):  # type: ignore[misc]
             if self._stopping:
                 lane.in_flight = 0
                 return
-            run = self._quarantine if lane is self._dead else self._run
-            while not (is_settled := run(batch)) and not self._stopping:
-                self._await_database()
+            with self._alone() if batch[0].is_suspect else nullcontext():
+                is_settled = self._settle(lane, batch)
             if is_settled:
                 lane.settled(batch)
             else:
                 lane.in_flight = 0
+
+    def _settle(self, lane: Lane, batch: list[Delivery]) -> bool:
+        """Run the batch until it is settled; False when the process stops while the database is away."""
+        run = self._quarantine if lane is self._dead else self._run
+        while not (is_settled := run(batch)) and not self._stopping:
+            self._await_database()
+        return is_settled
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only suspect that runs."""
+        eventlet.sleep(random.uniform(0, LOTS_SECONDS))  # noqa: S311 (draws lots, guards nothing)
+        with self._suspects:
+            yield
 
     def _run(self, batch: list[Delivery]) -> bool:
         """Run the service method in a nameko worker; False when the database is away."""

@@ -127,6 +127,10 @@ class HeldEvents:
         self._insert(tx, delivery, event, "quarantined", fault)
         return True
 
+    def was_processed(self, tx: Transaction, event: Event) -> bool:
+        """Whether the event has had its effect, or its refusal."""
+        return tx.execute(_processed(event)).first() is not None
+
     def _insert(
         self,
         tx: Transaction,
@@ -289,7 +293,7 @@ class HeldEvents:
             event = read(delivery, self._registry)
         except Permanent as wrong:
             raise invalid(wrong.errors) from wrong
-        if tx.execute(_processed(event)).first():
+        if self.was_processed(tx, event):
             raise Conflict(
                 "held.processed", "该消息已处理", "this message was processed already; drop it instead"
             )
