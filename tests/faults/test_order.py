@@ -10,7 +10,7 @@ from kit.waiting import eventually
 from wangge.chassis.ids import new_id
 
 #: Events and keys of a stream during which the active consumer dies.
-STREAM = 1500
+STREAM = 2500
 KEYS = 30
 #: Events behind a head that has to be tried again.
 BEHIND = 20
