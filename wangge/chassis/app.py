@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from wangge.chassis import broker, schema, topology
 from wangge.chassis.auth import Authenticator
+from wangge.chassis.backlog import Backlog
 from wangge.chassis.clock import Clock, MovableClock, WallClock
 from wangge.chassis.database import Database
 from wangge.chassis.delivery import Delivery, read
@@ -56,6 +57,7 @@ class App:
         self.migrations = migrations
         self.clock: Clock = MovableClock() if settings.movable_clock else WallClock()
         self.database = Database(settings, self.clock, registry)
+        self.backlog = Backlog(self.database, settings.outbox_most, settings.outbox_seconds)
         self.redis = redis.Redis.from_url(
             settings.redis_uri,
             socket_timeout=2,

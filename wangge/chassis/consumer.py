@@ -139,6 +139,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         self._workers: list[Any] = []
         self._suspects = Semaphore()
         self.ticked_at = monotonic()
+        self.trouble = "not connected yet"
         super().__init__(**kwargs)
 
     def setup(self) -> None:
@@ -187,7 +188,8 @@ class Consumer(Entrypoint):  # type: ignore[misc]
                     self._turn(READ_SECONDS)
                 self._drain()
             except (OSError, amqp.AMQPError) as error:
-                log.warning("consuming interrupted", cause=str(classify(error)))
+                self.trouble = str(classify(error))
+                log.warning("consuming interrupted", cause=self.trouble)
                 broker.drop(self._connection)
                 self._connection = None
                 metrics.CONSUMING.set(0)

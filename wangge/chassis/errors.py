@@ -9,7 +9,8 @@
     │   ├── Stale            412
     │   ├── TooLarge         413
     │   ├── Invalid          422  carries every wrong field
-    │   └── TooMany          429
+    │   ├── TooMany          429
+    │   └── Backpressure     503
     └── Fault              something failed
         ├── Temporary        worth another try later: a lock, a serialization failure, a dependency away
         ├── Permanent        no try will help: bad JSON, wrong schema, a bug, a spent budget
@@ -101,6 +102,12 @@ class TooMany(Refusal):
     """Asked too often."""
 
     default_status = 429
+
+
+class Backpressure(Refusal):
+    """Too much waits already; a later try will be taken."""
+
+    default_status = 503
 
 
 class Fault(WanggeError):

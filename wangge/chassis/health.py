@@ -84,14 +84,18 @@ class HealthServer:
         return _json({"alive": alive, "consumer_still_seconds": round(still, 1)}, _status(alive))
 
     def _ready(self) -> Response:
+        app = self._app
         checks = {
-            "database": self._check(self._app.database.ping),
+            "database": self._check(app.database.ping),
             "schema": self._check(self._schema),
-            "broker": "ok" if self._app.consumer and self._app.consumer.is_consuming else "not consuming",
-            "redis": self._check(self._app.redis.ping),
+            "broker": self._consuming(),
+            "publishing": app.relay.trouble or "ok",
+            "outbox": app.backlog.trouble or "ok",
+            "redis": self._check(app.redis.ping),
             "draining": "no" if not self._app.is_draining else "yes",
         }
-        # Redis holds only what can be rebuilt: without it the service still does its work
+        # Redis holds only what can be rebuilt: without it the service still does its work. Facts that wait are kept:
+        # then commands may be refused, but what is known can still be read here and at no other process.
         ready = (
             all(checks[name] == "ok" for name in ("database", "schema", "broker"))
             and not self._app.is_draining
@@ -99,6 +103,10 @@ class HealthServer:
         return _json(
             {"service": self._app.settings.service, "ready": ready, "checks": checks}, _status(ready)
         )
+
+    def _consuming(self) -> str:
+        consumer = self._app.consumer
+        return "ok" if consumer and consumer.is_consuming else f"not consuming: {consumer.trouble}"
 
     def _check(self, act: Callable[[], object]) -> str:
         try:

@@ -54,6 +54,9 @@ MAX_BODY_BYTES = 256 * 1024
 #: Times that a command is tried when the database asks to try again.
 TRIES = 3
 
+#: Seconds after which somebody to whom we said 503 may try again.
+RETRY_AFTER = "5"
+
 NOBODY = Principal("")
 
 
@@ -248,6 +251,8 @@ def _call(
         who = app.authenticator.who(request.headers.get("Authorization"), request.headers.get("X-API-Key"))
         if spec.may:
             who.require_role(spec.may)
+    if spec.is_command:
+        app.backlog.require_room()
     if spec.is_raw:
         response: Response = function(service, who, request, **path_values)
         return response
@@ -399,9 +404,7 @@ def _refuse(error: Exception, request: Request) -> Response:
             Refusal("internal", "系统内部错误，已记录", "an internal error, it was logged", 500), language
         )
     log.warning("request met a fault", cause=str(fault))
-    response = _problem(_unavailable(fault), language)
-    response.headers["Retry-After"] = "5"
-    return response
+    return _problem(_unavailable(fault), language)
 
 
 def _unavailable(fault: Fault) -> Refusal:
@@ -428,4 +431,6 @@ def _problem(refusal: Refusal, language: str | None) -> Response:
     response = Response(orjson.dumps(problem_of(refusal, language)), refusal.status, content_type=PROBLEM)
     if refusal.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if refusal.status == 503:
+        response.headers["Retry-After"] = RETRY_AFTER
     return response

@@ -62,6 +62,7 @@ class Relay:
         self._returned: set[str] = set()
         self._refused = False
         self.is_blocked = False
+        self.trouble = ""
 
     def publish_pending(self) -> int:
         """Publish up to `ROUND` pending facts; answers how many. Raises `Infrastructure` when the broker is away."""
@@ -201,9 +202,10 @@ def run(relay: Relay, wait: Callable[[float], None], stopping: Callable[[], bool
     while not stopping():
         try:
             published = relay.publish_pending()
-            attempt = 0
+            attempt, relay.trouble = 0, ""
         except Exception as error:
-            log.warning("publishing failed", cause=str(classify(error)))
+            relay.trouble = str(classify(error))
+            log.warning("publishing failed", cause=relay.trouble)
             published = 0
             wait(broker.backoff(attempt))
             attempt += 1

@@ -14,7 +14,7 @@ import eventlet
 from eventlet.event import Event as Signal
 from nameko.extensions import DependencyProvider, Entrypoint
 
-from wangge.chassis import metrics, relay
+from wangge.chassis import backlog, metrics, relay
 from wangge.chassis.app import App
 from wangge.chassis.consumer import consume
 from wangge.chassis.delivery import Delivery
@@ -156,11 +156,13 @@ class AppProvider(DependencyProvider):  # type: ignore[misc]
             relay.run, app.relay, self._relay_waker.sleep, lambda: self._stopping
         )
         self._held_thread = eventlet.spawn(self._work_held, app)
+        self._backlog_thread = eventlet.spawn(self._watch_backlog, app)
 
     def stop(self) -> None:
         """Publish what the last handlers recorded, then stop."""
         self._stopping = True
         self._held_thread.kill()
+        self._backlog_thread.kill()
         self._relay_waker.wake()
         with eventlet.Timeout(10, False):
             self._relay_thread.wait()
@@ -194,6 +196,11 @@ class AppProvider(DependencyProvider):  # type: ignore[misc]
                 worked = 0
             if not worked:
                 eventlet.sleep(HELD_SECONDS)
+
+    def _watch_backlog(self, app: App) -> None:
+        while not self._stopping:
+            app.backlog.measure()
+            eventlet.sleep(backlog.MEASURE_SECONDS)
 
 
 class Service(HeldEntrypoints, OpenApiEntrypoints):

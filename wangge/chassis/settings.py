@@ -31,6 +31,8 @@ class Settings:
     movable_clock: bool
     log_level: str
     pool_size: int
+    outbox_most: int
+    outbox_seconds: float
     workers: int
     batch_size: int
     handler_seconds: float
@@ -60,6 +62,8 @@ class Settings:
             movable_clock=env.bool("MOVABLE_CLOCK", False),
             log_level=env.str("LOG_LEVEL", "info"),
             pool_size=env.int("POOL_SIZE", 16),
+            outbox_most=env.int("OUTBOX_MOST", 100_000),
+            outbox_seconds=env.float("OUTBOX_SECONDS", 86_400.0),
             workers=env.int("WORKERS", 32),
             batch_size=env.int("BATCH_SIZE", 100),
             handler_seconds=env.float("HANDLER_SECONDS", 30.0),

@@ -73,6 +73,7 @@ def test_each_refusal_has_its_status():
         "TooLarge": 413,
         "Invalid": 422,
         "TooMany": 429,
+        "Backpressure": 503,
     }
 
 
