@@ -10,8 +10,8 @@ from wangge.chassis.errors import Fault, Infrastructure, Permanent, Refusal, Tem
 #: PostgreSQL error classes and codes that a later try may get past.
 TEMPORARY_CODES = frozenset({"40001", "40P01", "55P03", "57014"})
 
-#: The server is going, gone, full or read-only: no message is to blame.
-INFRASTRUCTURE_PREFIXES = ("08", "53", "57P", "58", "25006", "F0", "XX")
+#: The server is going, gone, full, read-only or has taken our rights away: no message is to blame.
+INFRASTRUCTURE_PREFIXES = ("08", "53", "57P", "58", "25006", "42501", "F0", "XX")
 
 
 def classify(error: BaseException) -> Refusal | Fault:

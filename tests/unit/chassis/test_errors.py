@@ -30,6 +30,7 @@ def database_error(kind, code=None, lost=False):
         (database_error(exc.OperationalError, "57P01"), Infrastructure),
         (database_error(exc.OperationalError, "53100"), Infrastructure),
         (database_error(exc.InternalError, "25006"), Infrastructure),
+        (database_error(exc.ProgrammingError, "42501"), Infrastructure),
         (database_error(exc.ProgrammingError, "42P01", lost=True), Infrastructure),
         (exc.TimeoutError("pool"), Infrastructure),
         (database_error(exc.IntegrityError, "23505"), Permanent),
