@@ -54,11 +54,10 @@ class Proxy:
         self._do(self._reset_all)
 
     def mend(self) -> None:
-        """Behave as a good network again; connections that lost bytes are reset."""
+        """Behave as a good network again; connections that lost bytes or are forgotten are reset."""
         self.latency, self.bytes_per_second = 0.0, None
-        if not self._open.is_set():
-            self._do(self._drop_all)
-            self._do(self._open.set)
+        self._do(self._drop_wronged)
+        self._do(self._open.set)
 
     @property
     def connections(self) -> int:
@@ -101,6 +100,11 @@ class Proxy:
     def _reset_all(self) -> None:
         for pair in self._pairs:
             pair.reset_next = True
+
+    def _drop_wronged(self) -> None:
+        for pair in list(self._pairs):
+            if pair.is_silent or not self._open.is_set():
+                pair.drop()
 
     def _drop_all(self) -> None:
         for pair in list(self._pairs):

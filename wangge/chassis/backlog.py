@@ -1,8 +1,8 @@
 """Knows how many facts wait to be published and since when, and takes no new work over HTTP at the watermark.
 
 Guarantee: a broker that is away for long cannot fill the database through this door; what was taken is kept and told.
-Limit: measured each second, so the watermark may be passed by what arrives within one; events from the bus are not
-refused, they end by themselves while the broker is away.
+Limit: measured each second, so the watermark may be passed by what arrives within one, and by a stream of lines that
+began before; events from the bus are not refused, they end by themselves while the broker is away.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import nameko
 from eventlet.event import Event as Signal
 from nameko.containers import ServiceContainer
 
-from wangge.chassis import broker, failpoints, logging
+from wangge.chassis import broker, failpoints, logging, waits
 from wangge.chassis.app import App
 from wangge.chassis.errors import Infrastructure, Permanent
 from wangge.chassis.faults import classify
@@ -114,6 +114,7 @@ def _is_done(step: Callable[[], None], until: float) -> bool:
 
 
 def _serve(service_cls: type[Service], app: App) -> None:
+    waits.bound_waits()
     with nameko.config.patch({"max_workers": app.settings.workers}):
         container = Container(service_cls, app)
         container.start()
