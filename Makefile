@@ -48,8 +48,8 @@ contracts: install ## Every event, seen from both sides
 scenarios: install ## Stories from the field through all services
 	$(PYTEST) tests/scenarios
 
-faults: install ## kill -9, broker loss, duplicates: nothing may be lost; writes docs/faults.md
-	$(PYTEST) tests/faults --fault-report docs/faults.md
+faults: install ## kill -9, broker loss, duplicates, a random soak: nothing may be lost; writes docs/faults.md, takes half an hour
+	$(PYTEST) tests/faults -m faults --fault-report docs/faults.md
 
 bench: install ## How fast incidents become cases and notices on this machine
 	$(BIN)/python -W ignore bench/incidents.py

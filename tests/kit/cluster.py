@@ -33,10 +33,10 @@ class Cluster:
         """What a service is given: the addresses of all nodes."""
         return ";".join(node.service_url(service) for node in self.nodes.values())
 
-    def leader_of(self, queue: str) -> int:
-        """The number of the node that leads a queue, as the first node that answers says."""
-        node = self._answering().call("GET", f"/queues/%2F/{queue}")["node"]
-        return next(number for number, each in self.nodes.items() if each.node == node)
+    def leader_of(self, queue: str) -> int | None:
+        """The number of the node that leads a queue, as the first node that answers says; None while nobody does."""
+        leader = self._answering().call("GET", f"/queues/%2F/{queue}").get("leader")
+        return next((number for number, each in self.nodes.items() if each.node == leader), None)
 
     def running(self) -> set[int]:
         """The nodes that the cluster counts as running."""

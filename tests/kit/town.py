@@ -18,6 +18,8 @@ from wangge.cli.cast import Cast
 from wangge.cli.local import Addresses, LocalSystem
 from wangge.contracts.areas import Area
 
+#: Seconds that a publisher waits for a confirm before it publishes again.
+CONFIRM_SECONDS = 15
 SITES = Path(__file__).parents[2] / "sites"
 
 
@@ -81,9 +83,11 @@ class Town:
     def publisher_uri(self, login: str) -> str:
         return publishers.broker_url(self.addresses, self.directory, login)
 
-    def publish(self, login: str, *events: dict[str, Any] | bytes, vouched: bool = True) -> None:
+    def publish(
+        self, login: str, *events: dict[str, Any] | bytes, vouched: bool = True, uri: str | None = None
+    ) -> None:
         """Publish as a system that sets its `user_id` and waits for the broker's confirm."""
-        connection = broker.connect((self.publisher_uri(login),), confirm_publish=True)
+        connection = broker.connect((uri or self.publisher_uri(login),), confirm_publish=True)
         channel = connection.channel()
         for event in events:
             body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -93,7 +97,12 @@ class Town:
             if isinstance(event, dict):
                 properties["message_id"] = event["id"]
                 properties["application_headers"] = {"partitionkey": event["id"]}
-            channel.basic_publish(amqp.Message(body, **properties), "incidents", self.routing_key)
+            channel.basic_publish(
+                amqp.Message(body, **properties),
+                "incidents",
+                self.routing_key,
+                confirm_timeout=CONFIRM_SECONDS,
+            )
         connection.close()
 
     def amqp_publish(self, login: str, event: dict[str, Any]) -> None:

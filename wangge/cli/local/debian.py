@@ -61,13 +61,22 @@ def install_missing() -> list[str]:
     """
     packages = missing_packages()
     if packages:
-        _check_that_apt_can_run(packages)
-        with ExitStack() as stack:
-            stack.enter_context(_file_for_a_while(POLICY, "#!/bin/sh\nexit 101\n", 0o755))
-            stack.enter_context(_file_for_a_while(NO_CLUSTER, "create_main_cluster = false\n", 0o644))
-            _apt("update")
-            _apt("install", "--yes", "--no-install-recommends", *packages)
+        install(packages)
     return packages
+
+
+def install(packages: list[str]) -> None:
+    """Install these packages.
+
+    Raises:
+        CommandFailed: there is no apt here, or no right to use it, or it failed.
+    """
+    _check_that_apt_can_run(packages)
+    with ExitStack() as stack:
+        stack.enter_context(_file_for_a_while(POLICY, "#!/bin/sh\nexit 101\n", 0o755))
+        stack.enter_context(_file_for_a_while(NO_CLUSTER, "create_main_cluster = false\n", 0o644))
+        _apt("update")
+        _apt("install", "--yes", "--no-install-recommends", *packages)
 
 
 def _version(path: Path) -> list[int]:
