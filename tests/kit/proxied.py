@@ -6,6 +6,8 @@ from wangge.cli.local.files import write_atomically
 
 LINES = {"WANGGE_AMQP_URI": "rabbitmq", "WANGGE_DATABASE_URI": "postgres", "WANGGE_REDIS_URI": "redis"}
 
+#: Two missed ones end a connection: within the short variant of a black hole.
+HEARTBEAT_SECONDS = "5"
 #: Milliseconds after which the broker tries again to pass on a message that was given up; three minutes by itself.
 DEAD_LETTER_TIMEOUT = "dead_letter_worker_publisher_confirm_timeout, 5000"
 
@@ -24,7 +26,8 @@ class ProxiedSystem(LocalSystem):
 
     def service_env(self, name: str, instance: str = "1") -> dict[str, str]:
         ours = super().service_env(name, instance)
-        return ours | {key: self.lines[line].through(ours[key]) for key, line in LINES.items()}
+        spoiled = {key: self.lines[line].through(ours[key]) for key, line in LINES.items()}
+        return ours | spoiled | {"WANGGE_HEARTBEAT_SECONDS": HEARTBEAT_SECONDS}
 
     def recover(self) -> None:
         """Mend the networks, start what does not run, and wait until every service is ready."""

@@ -41,7 +41,7 @@ def test_reports_answered_while_the_broker_is_stopped_all_become_cases_with_noti
 @pytest.mark.parametrize(
     "fault",
     [
-        nemesis.broker_app_stopped,
+        pytest.param(nemesis.broker_app_stopped, marks=pytest.mark.long),
         lambda system: nemesis.server_down(system, "rabbitmq", "kill"),
         pytest.param(lambda system: nemesis.server_down(system, "rabbitmq", "stop"), marks=pytest.mark.long),
     ],

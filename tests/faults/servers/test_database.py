@@ -83,6 +83,7 @@ def test_a_storm_of_terminated_connections_loses_and_doubles_nothing(trial, prox
 
 
 @pytest.mark.fault(10)
+@pytest.mark.long
 def test_too_few_connections_make_work_wait_and_spend_no_attempt(trial, proxied):
     """The database takes two connections of a service at most."""
     change, back = "CONNECTION LIMIT 2", "CONNECTION LIMIT -1"

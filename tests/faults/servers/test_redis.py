@@ -109,6 +109,7 @@ def test_near_duplicates_are_found_and_boards_are_right_whatever_redis_does(tria
 
 
 @pytest.mark.fault(12)
+@pytest.mark.long
 def test_a_silent_redis_slows_nothing_down_for_long(trial, proxied):
     """Redis takes connections and answers nothing while reports come."""
     with silent(proxied), ThreadPoolExecutor(4) as pool:
