@@ -147,8 +147,10 @@ class Inbox:
     def _quarantine(
         self, delivery: Delivery, event: Event | None, fault: Permanent, tx: Transaction, handlers: Handlers
     ) -> None:
-        if self._held.quarantine(tx, delivery, event, fault):
-            handlers.quarantined(tx, delivery, fault)
+        is_new = self._held.quarantine(tx, delivery, event, fault)
+        if is_new or not delivery.redelivered:
+            handlers.quarantined(tx, delivery, fault)  # sent again, it is answered again
+        if is_new:
             metrics.quarantined(fault.code)
             log.error("event quarantined", code=fault.code, detail=fault.message, message_id=delivery.key)
 
@@ -202,7 +204,7 @@ _MARK_ALL = text(
     "INSERT INTO inbox (source, event_id, type) "
     "SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[])) "
     "AS given (source, event_id, type) WHERE NOT EXISTS (SELECT FROM held_event AS held "
-    "WHERE held.source = given.source AND held.event_id = given.event_id) "
+    "WHERE held.source = given.source AND held.event_id = given.event_id AND held.state <> 'dropped') "
     "ON CONFLICT DO NOTHING RETURNING source, event_id"
 )
 
