@@ -23,6 +23,7 @@ from kit.quiescence import nothing_lost_nothing_doubled
 from kit.reading import Reader
 from kit.records import Records
 from kit.waiting import eventually
+from wangge.chassis import broker
 from wangge.chassis.ids import new_id
 from wangge.cli.local import LocalSystem
 
@@ -129,6 +130,11 @@ class ProbeProcess:
                 for index, body in enumerate(bodies)
             ),
         )
+
+    def publish_as_itself(self, body: bytes) -> None:
+        """Publish a raw body with the login that the broker vouches for."""
+        login = broker.login_of(self.amqp_uri)
+        publish_all(self.amqp_uri, [Outgoing(body, "world.events", "thing.told.14.08.02", user_id=login)])
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of the probe's database."""

@@ -20,6 +20,8 @@ class Outgoing:
     exchange: str
     routing_key: str
     headers: dict[str, Any] = field(default_factory=dict)
+    user_id: str = ""
+    """The login that the broker is to vouch for, where one is given."""
 
 
 def publish_all(uri: str, messages: Iterable[Outgoing]) -> int:
@@ -32,7 +34,8 @@ def publish_all(uri: str, messages: Iterable[Outgoing]) -> int:
     sent = 0
     for message in messages:
         sent += 1
-        outgoing = amqp.Message(message.body, delivery_mode=2, application_headers=message.headers)
+        vouched = {"user_id": message.user_id} if message.user_id else {}
+        outgoing = amqp.Message(message.body, delivery_mode=2, application_headers=message.headers, **vouched)
         channel.basic_publish(outgoing, message.exchange, message.routing_key)
     while confirmed.up_to < sent:
         connection.drain_events(timeout=SILENT_SECONDS)

@@ -23,11 +23,13 @@ from wangge.chassis.delivery import Delivery, read
 from wangge.chassis.errors import Permanent
 from wangge.chassis.held import HeldEvents
 from wangge.chassis.inbox import Handlers, Inbox
+from wangge.chassis.retrying import Retrying
 from wangge.chassis.settings import Settings
 from wangge.chassis.tables import KEPT_DAYS, clock_position, idempotency_key, outbox
 from wangge.chassis.tables import inbox as inbox_table
 from wangge.chassis.topology import Topology
 from wangge.chassis.transaction import Transaction
+from wangge.chassis.workbench import Workbench
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
 
@@ -66,9 +68,11 @@ class App:
             decode_responses=True,
         )
         self.authenticator = Authenticator(settings.keys_dir)
-        self.held = HeldEvents(
+        self.held = HeldEvents()
+        self.retrying = Retrying(
             self.database, registry, settings.retry_attempts, settings.retry_age_seconds, deadline
         )
+        self.workbench = Workbench(registry)
         self.inbox = Inbox(self.database, registry, self.held, deadline)
         self.handlers = Handlers({})
         self.service: Any = None

@@ -187,7 +187,7 @@ class AppProvider(DependencyProvider):  # type: ignore[misc]
     def _work_held(self, app: App) -> None:
         while not self._stopping:
             try:
-                worked = app.held.work(app.handlers)
+                worked = app.retrying.work(app.handlers)
             except Infrastructure as away:
                 log.info("held events wait", cause=str(away))
                 worked = 0
@@ -224,6 +224,9 @@ class Service(HeldEntrypoints, OpenApiEntrypoints):
 
     def repeated(self, tx: Transaction, event: Event) -> None:
         """Called when a sender sent a message again; a service may answer again."""
+
+    def dropped(self, tx: Transaction, delivery: Delivery, reason: str) -> None:
+        """Called when an operator gives a quarantined message up; a service may answer its sender."""
 
 
 def handlers_of(service: Service) -> Handlers:

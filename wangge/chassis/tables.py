@@ -80,15 +80,35 @@ held_event = Table(
     Column("detail", Text, nullable=False),
     Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
     Column("fingerprint", Text, nullable=False, comment="groups faults of one kind"),
+    Column("sender", Text, nullable=False, comment="the login, or else the source that the message names"),
+    Column("message_id", Text, nullable=False, comment="the id under which its sender knows it"),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("not_before", DateTime(timezone=True)),
     Column("held_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("replayed_at", DateTime(timezone=True), comment="when its present budget began, if not when held"),
     Column("ended_at", DateTime(timezone=True)),
     Column("ended_by", Text),
     Column("reason", Text),
     Index("held_deferred", "partitionkey", "id", postgresql_where=text("state = 'deferred'")),
     Index("held_state", "state", "id"),
     Index("held_message", "source", "event_id"),
+    Index("held_sent_as", "message_id"),
+    Index("held_group", "fingerprint", "sender", "id", postgresql_where=text("state = 'quarantined'")),
+)
+
+held_act = Table(
+    "held_act",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("held_id", BigInteger, nullable=False),
+    Column("command", Text, nullable=False, comment="edit | replay | drop"),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("by", Text, nullable=False),
+    Column("reason", Text),
+    Column("before", Text, comment="the body, where it was edited"),
+    Column("after", Text),
+    Index("held_act_held", "held_id", "id"),
+    comment="what operators did: only appended",
 )
 
 idempotency_key = Table(

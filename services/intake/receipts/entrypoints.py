@@ -6,8 +6,9 @@ from services.intake.directory import DirectoryCache
 from services.intake.publishers.model import PUBLISHER, answer_to
 from services.intake.receipts import store
 from services.intake.receipts.model import Outcome, Receipt, again
-from services.intake.receipts.quarantine import LOGIN_CHARACTERS, errors_of, sender_of
+from services.intake.receipts.quarantine import LOGIN_CHARACTERS, errors_of
 from services.intake.receipts.schemas import ReceiptAnswer, shown
+from wangge.chassis.claims import claim_of
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.errors import NotFound, Permanent
 from wangge.chassis.http import Ask, route
@@ -43,10 +44,10 @@ class ReceiptEntrypoints:
         """Tell the sender of an incident what was wrong with it. A final receipt of the same message stays."""
         if delivery.exchange != INCIDENTS:
             return
-        sender = sender_of(delivery)
-        login = answer_to(delivery.login, sender.source, self.directory.of(tx).publishers)
+        claim = claim_of(delivery)
+        login = answer_to(delivery.login, claim.source, self.directory.of(tx).publishers)
         receipt = Receipt(
-            login[:LOGIN_CHARACTERS], sender.message_id, Outcome.QUARANTINED, errors=errors_of(fault)
+            login[:LOGIN_CHARACTERS], claim.message_id, Outcome.QUARANTINED, errors=errors_of(fault)
         )
         store.put(tx, receipt)
         tell(tx, receipt)

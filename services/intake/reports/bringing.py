@@ -9,7 +9,6 @@ from services.intake.directory import DirectoryCache
 from services.intake.publishers.model import PUBLISHER, Publisher, identify
 from services.intake.receipts import store as receipts
 from services.intake.receipts.model import Outcome, Receipt, again
-from services.intake.receipts.quarantine import sender_of
 from services.intake.receipts.schemas import shown as shown_receipt
 from services.intake.reports.batches import LINE_BYTES, Line
 from services.intake.reports.near import NearIndex
@@ -18,6 +17,7 @@ from services.intake.reports.schemas import ReportBody, incident_of
 from services.intake.reports.senders import of_person, of_publisher, reporter_given, reporter_of_message
 from wangge.chassis.app import App
 from wangge.chassis.auth import Principal
+from wangge.chassis.claims import claim_of
 from wangge.chassis.delivery import OPEN_EXCHANGE, Delivery, read
 from wangge.chassis.errors import (
     FieldError,
@@ -165,5 +165,5 @@ def _refused(line: Line, errors: Any) -> dict[str, Any]:
 
 
 def _id_in(body: bytes) -> str:
-    found = sender_of(Delivery(body)).message_id
+    found = claim_of(Delivery(body)).message_id
     return "" if found.startswith("sha256:") else found

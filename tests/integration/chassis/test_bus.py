@@ -6,10 +6,6 @@ from collections import defaultdict
 
 import orjson
 import pytest
-import requests
-
-from wangge.cli.local import LocalSystem
-from wangge.cli.token import sign
 
 
 def a_thing(key="k1", number=1, **more):
@@ -18,11 +14,6 @@ def a_thing(key="k1", number=1, **more):
 
 def effect_ids(probe):
     return [row["event_id"] for row in probe.effects()]
-
-
-@pytest.fixture
-def operator(servers: LocalSystem) -> dict[str, str]:
-    return {"Authorization": f"Bearer {sign(servers.keys_dir, 'op-1', roles=['admin'])}"}
 
 
 def test_an_event_takes_effect_and_its_fact_is_published(probe, eventually):
@@ -118,42 +109,6 @@ def test_a_handler_that_hangs_or_lets_a_timeout_escape_wedges_nothing(probe, eve
         lambda: [row["event_id"] for row in probe.held("deferred") + probe.held("quarantined")] == [odd]
     )
     assert effect_ids(probe) == [well]
-
-
-def test_a_bug_is_quarantined_and_replayed_once_mended_with_one_effect(probe, operator, eventually):
-    (event_id,) = probe.tell(a_thing(mood="bug"))
-    (held,) = eventually(lambda: probe.held("quarantined"))
-    assert held["cause"] == "bug.KeyError"
-    url = f"{probe.http}/v1/held/{held['id']}"
-    assert requests.post(f"{url}/replay", json={}, timeout=5).status_code == 401
-    probe.sql("INSERT INTO mended VALUES ('bug')")
-    assert requests.post(f"{url}/replay", json={}, headers=operator, timeout=5).json()["state"] == "deferred"
-    eventually(lambda: effect_ids(probe) == [event_id])
-    again = requests.post(f"{url}/replay", json={}, headers=operator, timeout=5)
-    assert (again.status_code, again.json()["code"]) == (409, "held.not_quarantined")
-
-
-def test_a_quarantined_event_is_corrected_or_dropped_with_a_reason(probe, operator, eventually):
-    probe.publish(b'{"specversion":"1.0","id":"7"}', b"{")
-    held = eventually(lambda: len(probe.held("quarantined")) == 2 and probe.held("quarantined"))
-    url = f"{probe.http}/v1/held"
-    right = (
-        '{"specversion":"1.0","id":"7","source":"/w","type":"thing.told.v1","time":"2025-01-01T00:00:00Z",'
-        '"data":{"key":"k","number":1}}'
-    )
-    wrong = requests.post(f"{url}/{held[0]['id']}/replay", json={"body": "{}"}, headers=operator, timeout=5)
-    assert (wrong.status_code, len(wrong.json()["errors"])) == (422, 6)
-    requests.post(f"{url}/{held[0]['id']}/replay", json={"body": right}, headers=operator, timeout=5)
-    eventually(lambda: effect_ids(probe) == ["7"])
-    assert (
-        requests.post(f"{url}/{held[1]['id']}/drop", json={}, headers=operator, timeout=5).status_code == 422
-    )
-    dropped = requests.post(
-        f"{url}/{held[1]['id']}/drop", json={"reason": "测试"}, headers=operator, timeout=5
-    )
-    assert (dropped.json()["state"], dropped.json()["ended_by"]) == ("dropped", "op-1")
-    listed = requests.get(url, params={"state": "dropped"}, headers=operator, timeout=5).json()
-    assert [item["id"] for item in listed["items"]] == [held[1]["id"]]
 
 
 @pytest.fixture

@@ -186,6 +186,16 @@ def test_junk_is_answered_to_the_login_under_the_messages_own_id(town, body):
     assert (receipt["outcome"], receipt["errors"][0]["field"]) == ("quarantined", "body")
 
 
+def test_junk_sent_again_under_the_same_id_is_answered_again(town):
+    message_id = f"junk-{uuid.uuid4().hex}"
+    for times in (1, 2):
+        town.send(
+            town.world.publisher_uri(town.strict), b"not json", user_id=town.strict, message_id=message_id
+        )
+        told = town.told(town.strict, message_id, times)
+    assert [receipt["outcome"] for receipt in told] == ["quarantined"] * 2
+
+
 def test_a_message_of_more_than_256_kib_is_answered(town):
     event = town.event(town.login, text="墙" * 90_000)
     assert wrong(town, town.login, event) == {"body"}
@@ -216,12 +226,13 @@ def test_a_replayed_message_gets_a_new_receipt_in_the_place_of_the_old(town, int
     assert "errors" not in town.receipt(town.login, event)
 
 
-def test_a_replay_corrected_by_an_operator_is_accepted(town, intake):
+def test_a_message_corrected_by_an_operator_is_accepted(town, intake):
     event = town.event(town.login, category="X1")
     wrong(town, town.login, event)
     event["data"]["category"] = "C0137"
-    body = {"body": json.dumps(event)}
-    assert intake.call("POST", f"/v1/held/{held(town, event)}/replay", town.admin, body).ok
+    path, body = f"/v1/held/{held(town, event)}", {"body": json.dumps(event), "reason": "told by telephone"}
+    assert intake.call("POST", f"{path}/edit", town.admin, body).ok
+    assert intake.call("POST", f"{path}/replay", town.admin, {}).ok
     eventually(lambda: town.receipt(town.login, event)["outcome"] == "accepted")
 
 
