@@ -53,6 +53,11 @@ class DirectoryCache:
         self._latest: Directory | None = None
         self._used: WeakKeyDictionary[Transaction, Directory] = WeakKeyDictionary()
 
+    @property
+    def latest(self) -> Directory | None:
+        """The directory as some transaction of this process last saw it: for what must be quick and may be late."""
+        return self._latest
+
     def of(self, tx: Transaction) -> Directory:
         """The directory as this transaction sees it."""
         if tx not in self._used:

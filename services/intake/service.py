@@ -5,6 +5,7 @@ from services.intake.directory import DirectoryCache
 from services.intake.grids.entrypoints import GridEntrypoints
 from services.intake.people.entrypoints import PersonEntrypoints
 from services.intake.publishers.entrypoints import ApiKeys, PublisherEntrypoints
+from services.intake.publishers.pace import Pace
 from services.intake.receipts.entrypoints import ReceiptEntrypoints
 from services.intake.reports.entrypoints import ReportEntrypoints
 from services.intake.reports.near import NearIndex
@@ -29,4 +30,5 @@ class Intake(
     name = "intake"
     directory = DirectoryCache()
     near = NearIndex()
+    pace = Pace()
     api_keys = ApiKeys(directory)

@@ -99,9 +99,21 @@ class Invalid(Refusal):
 
 
 class TooMany(Refusal):
-    """Asked too often."""
+    """Asked too often: the same may be asked again after `retry_after_seconds`."""
 
     default_status = 429
+
+    def __init__(
+        self,
+        code: str,
+        zh: str,
+        en: str,
+        retry_after_seconds: int,
+        errors: Iterable[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, zh, en, errors=errors, extra=extra)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Backpressure(Refusal):

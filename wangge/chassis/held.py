@@ -14,13 +14,13 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, literal_column, select, update
+from sqlalchemy import delete, func, insert, literal_column, select, update
 
 from wangge.chassis.claims import Claim, claim_of
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.errors import Fault, Permanent, Refusal, Temporary
 from wangge.chassis.faults import classify
-from wangge.chassis.tables import held_event
+from wangge.chassis.tables import held_event, inbox
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.envelope import Event
 
@@ -55,6 +55,11 @@ def _ran_out_of_time(error: BaseException | None) -> bool:
 def mark_source(event: Event) -> str:
     """What makes an event id unique here: the claimed source, and the login that the broker vouches for."""
     return f"{event.origin}:{event.source}" if event.origin else event.source
+
+
+def forget(tx: Transaction, event: Event) -> None:
+    """Take the mark of an event back in the transaction that set it: nothing was done, so sent again it is new."""
+    tx.execute(delete(inbox).where(inbox.c.source == mark_source(event), inbox.c.event_id == event.id))
 
 
 def delay(attempts: int) -> timedelta:

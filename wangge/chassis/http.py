@@ -34,6 +34,7 @@ from wangge.chassis.errors import (
     Stale,
     Temporary,
     TooLarge,
+    TooMany,
     invalid,
 )
 from wangge.chassis.faults import classify
@@ -433,4 +434,6 @@ def _problem(refusal: Refusal, language: str | None) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if refusal.status == 503:
         response.headers["Retry-After"] = RETRY_AFTER
+    if isinstance(refusal, TooMany):
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
     return response

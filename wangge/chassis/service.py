@@ -212,12 +212,19 @@ class Service(HeldEntrypoints, OpenApiEntrypoints):
     @consume  # type: ignore[untyped-decorator]
     def consume_batch(self, batch: list[Delivery]) -> None:
         """Settle a batch from one lane."""
-        self.app.inbox.process(batch, self.app.handlers)
+        self.app.inbox.process(self.admitted(batch), self.app.handlers)
 
     @every(PURGE_SECONDS)
     def purge(self, tx: Transaction) -> int:
         """Remove a portion of what is past its keeping time."""
         return int(self.app.purge(tx))
+
+    def admitted(self, batch: list[Delivery]) -> list[Delivery]:
+        """Called with every batch before it is read: a service may settle some of it at once, and answers the rest.
+
+        It raises `Infrastructure` only, and then has settled nothing that may not be settled again.
+        """
+        return batch
 
     def quarantined(self, tx: Transaction, delivery: Delivery, fault: Permanent) -> None:
         """Called when a message is put into quarantine; a service may answer its sender."""

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Table, Text, or_, select, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.intake.metadata import metadata
-from services.intake.publishers.model import Publisher, Publishers, PublisherStatus
+from services.intake.publishers.model import Limits, Publisher, Publishers, PublisherStatus
 from services.intake.saving import save
+from wangge.chassis.errors import NotFound
 from wangge.chassis.transaction import Transaction
 
 publishers = Table(
@@ -24,6 +25,8 @@ publishers = Table(
     Column("is_auto_accepted", Boolean, nullable=False),
     Column("api_key_sha256", Text),
     Column("status", Text, nullable=False),
+    Column("quota_per_day", BigInteger),
+    Column("pace_per_minute", BigInteger),
     Index("publisher_source", "source", unique=True, postgresql_where=text("status = 'active'")),
     Index("publisher_site", "site"),
 )
@@ -56,6 +59,19 @@ def active(tx: Transaction) -> Publishers:
     )
 
 
+def find(tx: Transaction, login: str) -> Publisher:
+    """The publisher, ended or not. Raises `NotFound`."""
+    row = tx.execute(select(publishers).where(publishers.c.login == login)).mappings().first()
+    if row is None:
+        raise no_publisher(login)
+    return _publisher(row)
+
+
+def no_publisher(login: str) -> NotFound:
+    """The refusal for a publisher that is not there, or not for the asker."""
+    return NotFound("publisher.not_found", "没有这个发布方", f"no publisher {login}")
+
+
 def put(tx: Transaction, changed: Sequence[Publisher]) -> None:
     """Write these publishers; those that end come first, so that a successor may take the source."""
     in_order = sorted(changed, key=lambda publisher: publisher.status is PublisherStatus.ACTIVE)
@@ -81,6 +97,8 @@ def _row(publisher: Publisher) -> dict[str, Any]:
         "is_auto_accepted": publisher.is_auto_accepted,
         "api_key_sha256": publisher.api_key_sha256,
         "status": publisher.status,
+        "quota_per_day": publisher.limits.quota_per_day,
+        "pace_per_minute": publisher.limits.pace_per_minute,
     }
 
 
@@ -96,4 +114,5 @@ def _publisher(row: Any) -> Publisher:
         is_auto_accepted=row["is_auto_accepted"],
         api_key_sha256=row["api_key_sha256"],
         status=PublisherStatus(row["status"]),
+        limits=Limits(row["quota_per_day"], row["pace_per_minute"]),
     )

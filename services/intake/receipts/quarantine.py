@@ -7,6 +7,12 @@ from typing import Any
 
 from wangge.chassis.errors import Permanent
 
+INCIDENTS = "incidents"
+"""The exchange on which publishers write."""
+
+REPORTED = "incident.reported.v1"
+"""The one type of event that they write."""
+
 #: Characters of a receipt's fields, by its contract.
 LOGIN_CHARACTERS = 64
 FIELD_CHARACTERS = 200

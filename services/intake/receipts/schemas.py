@@ -17,6 +17,8 @@ class ReceiptAnswer(Schema):
     report_code = fields.String()
     of = fields.String()
     errors = fields.List(fields.Nested(WrongField))
+    code = fields.String()
+    retry_at = fields.AwareDateTime()
 
 
 def shown(receipt: Receipt) -> dict[str, Any]:
@@ -32,4 +34,8 @@ def shown(receipt: Receipt) -> dict[str, Any]:
         fact["of"] = receipt.of
     if receipt.errors:
         fact["errors"] = [{"field": field, "message": message} for field, message in receipt.errors]
+    if receipt.code:
+        fact["code"] = receipt.code
+    if receipt.retry_at:
+        fact["retry_at"] = receipt.retry_at
     return fact

@@ -1,12 +1,31 @@
-"""Remembers the receipts: one for each message of a publisher."""
+"""Remembers the receipts: one for each message of a publisher, with the day on which it first came and how often."""
 
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, bindparam, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.intake.metadata import metadata
+from services.intake.publishers.model import day_of
 from services.intake.receipts.model import Outcome, Receipt
 from wangge.chassis.errors import Temporary
 from wangge.chassis.rows import as_rows, insert_all
@@ -22,9 +41,14 @@ receipts = Table(
     Column("of", Text),
     Column("errors", JSONB, nullable=False),
     Column("issued_at", DateTime(timezone=True), nullable=False),
-    Index("receipt_issued", "publisher", "issued_at"),
+    Column(
+        "received_on", Date, nullable=False, comment="day in Asia/Shanghai of its first receipt; it stays"
+    ),
+    Column("times", BigInteger, nullable=False, comment="how often the message came"),
+    Column("code", Text, comment="of a refused one: the limit that it met"),
+    Column("retry_at", DateTime(timezone=True)),
+    Index("receipt_manifest", "publisher", "received_on", "outcome", text('message_id COLLATE "C"')),
 )
-
 
 COLUMNS = [column.name for column in receipts.c]
 
@@ -32,28 +56,57 @@ _FIND = select(receipts).where(
     receipts.c.publisher == bindparam("login"), receipts.c.message_id == bindparam("id")
 )
 
-#: A final receipt stays; one of a quarantined message gives way.
+#: A receipt that is not final gives way; the day of the first one stays, and every one is counted.
+_KEPT = {"publisher", "message_id", "received_on", "times"}
 _PUT = insert_all(
     receipts,
     COLUMNS,
-    "ON CONFLICT (publisher, message_id) DO UPDATE SET "
-    + ", ".join(
-        f'"{name}" = excluded."{name}"' for name in COLUMNS if name not in receipts.primary_key.columns
-    )
-    + " WHERE receipts.outcome = 'quarantined'",
+    "ON CONFLICT (publisher, message_id) DO UPDATE SET times = receipts.times + excluded.times, "
+    + ", ".join(f'"{name}" = excluded."{name}"' for name in COLUMNS if name not in _KEPT)
+    + " WHERE receipts.outcome IN ('quarantined', 'refused', 'dropped')",
 )
 
-_waiting: WeakKeyDictionary[Transaction, dict[tuple[str, str], Receipt]] = WeakKeyDictionary()
-"""Receipts that are written at the end of their transaction, all in one statement."""
+_REPEAT = text(
+    "UPDATE receipts SET times = receipts.times + again.times FROM "
+    "unnest(CAST(:logins AS text[]), CAST(:ids AS text[]), CAST(:times AS bigint[])) "
+    "AS again (publisher, message_id, times) "
+    "WHERE receipts.publisher = again.publisher AND receipts.message_id = again.message_id"
+)
+
+Key = tuple[str, str]
+"""A login and the id of a message."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What is written at the end of a transaction, in two statements: new receipts, and how often known ones came."""
+
+    receipts: dict[Key, Receipt] = field(default_factory=dict)
+    repeated: Counter[Key] = field(default_factory=Counter)
+
+
+_waiting: WeakKeyDictionary[Transaction, Waiting] = WeakKeyDictionary()
 
 
 def find(tx: Transaction, publisher: str, message_id: str) -> Receipt | None:
     """The receipt of a message."""
-    waiting = _waiting.get(tx, {}).get((publisher, message_id))
+    waiting = _waiting[tx].receipts.get((publisher, message_id)) if tx in _waiting else None
     if waiting:
         return waiting
     row = tx.execute(_FIND, {"login": publisher, "id": message_id}).mappings().first()
-    return _receipt(row) if row else None
+    return receipt_of(row) if row else None
+
+
+def find_many(tx: Transaction, keys: Collection[Key]) -> dict[Key, Receipt]:
+    """The receipts of those of these messages that have one."""
+    logins, ids = [login for login, _ in keys], [message_id for _, message_id in keys]
+    unnested = func.unnest(cast(logins, ARRAY(Text)), cast(ids, ARRAY(Text)))
+    given = unnested.table_valued("login", "id").render_derived()
+    wanted = select(given.c.login, given.c.id)
+    rows = tx.execute(
+        select(receipts).where(tuple_(receipts.c.publisher, receipts.c.message_id).in_(wanted))
+    ).mappings()
+    return {(row["publisher"], row["message_id"]): receipt_of(row) for row in rows}
 
 
 def add(tx: Transaction, receipt: Receipt) -> None:
@@ -61,25 +114,50 @@ def add(tx: Transaction, receipt: Receipt) -> None:
 
     Raises `Temporary` then, when another transaction answered the same message meanwhile: tried again, it is known.
     """
+    _of(tx).receipts[receipt.publisher, receipt.message_id] = receipt
+
+
+def repeat(tx: Transaction, receipt: Receipt) -> None:
+    """Count that a message with this receipt came again, at the end of the transaction."""
+    _of(tx).repeated[receipt.publisher, receipt.message_id] += 1
+
+
+def put(tx: Transaction, *given: Receipt) -> None:
+    """Write receipts now, except those of messages that have a final one already."""
+    times = Counter((receipt.publisher, receipt.message_id) for receipt in given)
+    last = {(receipt.publisher, receipt.message_id): receipt for receipt in given}
+    tx.execute(_PUT, as_rows([_row(receipt, tx, times[key]) for key, receipt in last.items()]))
+
+
+def _of(tx: Transaction) -> Waiting:
     if tx not in _waiting:
-        _waiting[tx] = {}
-        tx.before_commit(lambda: _write_waiting(tx))
-    _waiting[tx][receipt.publisher, receipt.message_id] = receipt
+        _waiting[tx] = Waiting()
+        tx.before_commit(lambda: _write(tx, _waiting.pop(tx)))
+    return _waiting[tx]
 
 
-def put(tx: Transaction, receipt: Receipt) -> None:
-    """Write a receipt now, unless the message has a final one already."""
-    tx.execute(_PUT, as_rows([_row(receipt, tx)]))
+def _write(tx: Transaction, waiting: Waiting) -> None:
+    if waiting.receipts:
+        rows = [_row(receipt, tx) for receipt in waiting.receipts.values()]
+        if tx.execute(_PUT, as_rows(rows)).rowcount < len(rows):
+            raise Temporary("the same message was answered meanwhile")
+    if waiting.repeated:
+        _count(tx, waiting.repeated)
 
 
-def _write_waiting(tx: Transaction) -> None:
-    waiting = _waiting.pop(tx)
-    written = tx.execute(_PUT, as_rows([_row(receipt, tx) for receipt in waiting.values()])).rowcount
-    if written < len(waiting):
-        raise Temporary("the same message was answered meanwhile")
+def _count(tx: Transaction, repeated: Mapping[Key, int]) -> None:
+    keys = sorted(repeated)  # two transactions that count the same ones do it in the same order
+    tx.execute(
+        _REPEAT,
+        {
+            "logins": [login for login, _ in keys],
+            "ids": [message_id for _, message_id in keys],
+            "times": [repeated[key] for key in keys],
+        },
+    )
 
 
-def _row(receipt: Receipt, tx: Transaction) -> dict[str, Any]:
+def _row(receipt: Receipt, tx: Transaction, times: int = 1) -> dict[str, Any]:
     return {
         "publisher": receipt.publisher,
         "message_id": receipt.message_id,
@@ -88,15 +166,22 @@ def _row(receipt: Receipt, tx: Transaction) -> dict[str, Any]:
         "of": receipt.of,
         "errors": receipt.errors,
         "issued_at": tx.now,
+        "received_on": day_of(tx.now),
+        "times": times,
+        "code": receipt.code,
+        "retry_at": receipt.retry_at,
     }
 
 
-def _receipt(row: Any) -> Receipt:
+def receipt_of(row: Any) -> Receipt:
+    """The receipt in a row."""
     return Receipt(
         publisher=row["publisher"],
         message_id=row["message_id"],
         outcome=Outcome(row["outcome"]),
         report_code=row["report_code"],
         of=row["of"],
-        errors=tuple((field, message) for field, message in row["errors"]),
+        errors=tuple((name, message) for name, message in row["errors"]),
+        code=row["code"],
+        retry_at=row["retry_at"],
     )

@@ -10,10 +10,13 @@ from werkzeug.wrappers import Request, Response
 
 from services.intake.categories.model import classify
 from services.intake.directory import DirectoryCache
-from services.intake.receipts.entrypoints import tell as tell_receipt
+from services.intake.publishers.pace import Pace
+from services.intake.receipts.model import Outcome
+from services.intake.receipts.telling import tell as tell_receipt
 from services.intake.reports import store
 from services.intake.reports.batches import answers, writable
 from services.intake.reports.bringing import BODY, Bringing
+from services.intake.reports.lines import Lines
 from services.intake.reports.mirroring import CaseFact, note
 from services.intake.reports.model import Command, Report, move, require_own_decision
 from services.intake.reports.near import NearIndex
@@ -30,6 +33,7 @@ from services.intake.reports.store import Filter, Step
 from wangge.chassis.app import App
 from wangge.chassis.auth import Principal
 from wangge.chassis.errors import Refusal, invalid
+from wangge.chassis.held import forget
 from wangge.chassis.http import Ask, route
 from wangge.chassis.pages import key_of, page
 from wangge.chassis.service import on
@@ -69,20 +73,25 @@ class ReportEntrypoints:
     app: App
     directory: DirectoryCache
     near: NearIndex
+    pace: Pace
 
     @property
     def bringing(self) -> Bringing:
         """The way from a door to the reception."""
-        return Bringing(self.app, self.directory, self.near)
+        return Bringing(self.app, self.directory, self.near, self.pace)
 
     @on("incident.reported.v1")
     def on_incident_reported(self, tx: Transaction, event: Event) -> None:
         """Take a publisher's report in. Idempotency key: (publisher, message id), and (publisher, external_no)."""
-        tell_receipt(tx, self.bringing.message(tx, event))
+        receipt = self.bringing.message(tx, event)
+        if receipt.outcome is Outcome.REFUSED:
+            forget(tx, event)
+        tell_receipt(tx, receipt)
 
     @route("POST", "/v1/reports", body=BODY, answer=ReportAnswer(), status=201, tag="reports")
     def post_report(self, tx: Transaction, ask: Ask) -> dict[str, Any]:
         """Report an incident; the same `external_no` of the same sender is the same report."""
+        self.bringing.keep_pace(tx, ask.who)
         report = self.bringing.body(tx, ask.who, ask.body).report
         return shown(report, store.masters_of(tx, [report]).get(report.merged_into or ""))
 
@@ -93,7 +102,7 @@ class ReportEntrypoints:
             raise Refusal("body.not_ndjson", f"请以 {NDJSON} 发送", f"send {NDJSON}", 415)
         request.environ["eventlet.minimum_write_chunk_size"] = 1  # a receipt goes out at once
         stream = request.environ["wsgi.input"]
-        take = partial(self.bringing.portion, who)
+        take = partial(Lines(self.bringing).portion, who)
         return Response(answers(stream, take, writable(request.environ)), content_type=NDJSON)
 
     @route("GET", "/v1/reports", query=ReportQuery(), may=READERS, answer=ReportPage(), tag="reports")

@@ -3,8 +3,11 @@
 import json
 import uuid
 
+import amqp
 import pytest
 from kit.waiting import eventually
+
+from wangge.chassis import broker
 
 
 def outcome(town, login, event):
@@ -171,6 +174,22 @@ def test_a_login_that_writes_anothers_source_is_answered_itself(town):
 
 def test_a_publisher_that_must_be_vouched_for_is_not_believed_without(town):
     assert wrong(town, town.strict, town.event(town.strict, channel="video")) == {"user_id"}
+
+
+def test_the_broker_refuses_a_message_in_anothers_name(town):
+    event = town.event(town.login)
+    with pytest.raises(amqp.PreconditionFailed, match="user_id"):
+        town.send(town.world.publisher_uri(town.strict), event, user_id=town.login)
+    assert town.world.sql("SELECT 1 FROM receipts WHERE message_id = %s", event["id"]) == []
+
+
+def test_a_message_under_a_wrong_routing_key_is_taken_as_it_says_itself(town):
+    event = town.event(town.strict, channel="video")
+    connection = broker.connect((town.world.publisher_uri(town.strict),), confirm_publish=True)
+    message = amqp.Message(json.dumps(event).encode(), user_id=town.strict)
+    connection.channel().basic_publish(message, "incidents", "nonsense.key")
+    connection.close()
+    assert outcome(town, town.strict, event) == "accepted"
 
 
 def test_a_stranger_is_quarantined_under_unknown(town):

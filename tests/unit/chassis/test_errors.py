@@ -65,7 +65,7 @@ def test_an_invalid_input_names_every_field():
 
 
 def test_each_refusal_has_its_status():
-    assert {kind.__name__: kind("c", "z", "e").status for kind in Refusal.__subclasses__()} == {
+    assert {kind.__name__: kind.default_status for kind in Refusal.__subclasses__()} == {
         "Unauthenticated": 401,
         "Forbidden": 403,
         "NotFound": 404,

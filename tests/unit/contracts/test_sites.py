@@ -293,3 +293,28 @@ def test_a_fact_offers_its_data_and_the_communitys_name() -> None:
 
 def test_no_notice_tells_who_reported() -> None:
     assert not {"reporters", "reporter"} & (offered("case.closed") | offered("report.rejected"))
+
+
+@pytest.mark.parametrize("limits", [{}, {"quota_per_day": 1}, {"quota_per_day": 500, "pace_per_minute": 60}])
+def test_limits_of_a_publisher_are_optional(limits: dict[str, int]) -> None:
+    assert mistakes_of("intake", an_intake_part(publishers=[a_publisher(**limits)])) == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"quota_per_day": 0}, "quota_per_day"),
+        ({"pace_per_minute": "often"}, "pace_per_minute"),
+        ({"pace_per_hour": 5}, "pace_per_hour"),
+        ({"login": "dispatch"}, "login"),
+        ({"login": "unknown"}, "login"),
+    ],
+)
+def test_wrong_limits_and_logins_of_the_system_itself_are_named(changed: dict[str, Any], field: str) -> None:
+    wrong = mistakes_of("intake", an_intake_part(publishers=[a_publisher(**changed)]))
+    assert list(wrong["publishers"][0]) == [field]
+
+
+def a_publisher(**changed: Any) -> dict[str, Any]:
+    row = {"login": "hotline", "source": "https://h.example", "name": "热线"}
+    return {**row, "channels": ["hotline_12345"], "areas": [HOME], **changed}

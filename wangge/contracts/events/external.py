@@ -47,10 +47,16 @@ class ReceiptIssued(Contract):
 
     publisher = string(64, required=True)
     message_id = string(128, required=True)
-    outcome = one_of("accepted", "duplicate", "merged", "rejected", "quarantined", required=True)
+    outcome = one_of(
+        "accepted", "duplicate", "merged", "rejected", "quarantined", "refused", "dropped", required=True
+    )
     report_code = matching(REPORT_CODE)
     of = string(128, metadata={"description": "the report that this one repeats or joins"})
     errors = fields.List(fields.Nested(WrongField))
+    code = string(
+        40, metadata={"description": "of a refused message: the limit, quota.exceeded or pace.exceeded"}
+    )
+    retry_at = instant(metadata={"description": "of a refused message: from when on it may be sent again"})
 
 
 EVENTS = [

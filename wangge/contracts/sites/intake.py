@@ -11,6 +11,9 @@ from wangge.contracts.sites.roles import ROLES
 
 LOGIN = r"^[a-z][a-z0-9-]{1,39}$"
 
+RESERVED = ("unknown", "guest", "wangge", "intake", "dispatch", "points", "notify", "console")
+"""Logins that no publisher may have: of the servers' administrator, of services, and of those whom nobody knows."""
+
 
 class Point(Strict):
     """WGS-84 degrees."""
@@ -92,7 +95,14 @@ class Person(Strict):
 class Publisher(Strict):
     """An outside system that may publish incidents, through which channels and for which areas."""
 
-    login = matching(LOGIN, required=True, metadata={"description": "its RabbitMQ user"})
+    login = fields.String(
+        required=True,
+        validate=[
+            validate.Regexp(LOGIN),
+            validate.NoneOf(RESERVED, error="{input} is the login of somebody else"),
+        ],
+        metadata={"description": "its RabbitMQ user"},
+    )
     source = text(200, required=True, metadata={"description": "the CloudEvents source it writes"})
     name = text(60, required=True)
     channels = fields.List(one_of(*CHANNELS), required=True, validate=validate.Length(min=1))
@@ -101,6 +111,18 @@ class Publisher(Strict):
         load_default=True, metadata={"description": "the broker must vouch for the sender (AMQP user_id)"}
     )
     auto_accept = fields.Boolean(load_default=True)
+    quota_per_day = fields.Integer(
+        validate=validate.Range(1, 10_000_000),
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "messages of a day (Asia/Shanghai) that are taken; without it any number"},
+    )
+    pace_per_minute = fields.Integer(
+        validate=validate.Range(1, 600_000),
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "messages that may arrive within a minute; without it any number"},
+    )
     api_key_sha256 = matching(SHA256, allow_none=True, load_default=None)
 
 
