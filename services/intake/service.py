@@ -3,6 +3,7 @@
 from services.intake.categories.entrypoints import CategoryEntrypoints
 from services.intake.directory import DirectoryCache
 from services.intake.grids.entrypoints import GridEntrypoints
+from services.intake.manifests.entrypoints import ManifestEntrypoints
 from services.intake.people.entrypoints import PersonEntrypoints
 from services.intake.publishers.entrypoints import ApiKeys, PublisherEntrypoints
 from services.intake.publishers.pace import Pace
@@ -17,6 +18,7 @@ from wangge.chassis.service import Service
 class Intake(
     ReportEntrypoints,
     ReceiptEntrypoints,
+    ManifestEntrypoints,
     SiteEntrypoints,
     UnitEntrypoints,
     GridEntrypoints,
