@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from wangge.cli import clock, contracts, demo, held, provision, publish, running, site, token
+from wangge.cli import clock, contracts, demo, held, provision, publish, publisher, running, site, token
 from wangge.cli.errors import CommandFailed
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app.add_typer(running.commands)
 app.add_typer(site.commands, name="site")
 app.add_typer(token.commands)
 app.add_typer(publish.commands)
-app.add_typer(publish.publisher_commands, name="publisher")
+app.add_typer(publisher.commands, name="publisher")
 app.add_typer(clock.commands, name="clock")
 app.add_typer(held.commands, name="held")
 app.add_typer(contracts.commands, name="contracts")

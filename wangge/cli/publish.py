@@ -1,7 +1,4 @@
-"""`wangge publish`: publishes incidents as an outside system would, and prints the receipt of each.
-
-`wangge publisher add` makes the publisher's login on the broker; `wangge site apply` does it for those of a pack.
-"""
+"""`wangge publish`: publishes incidents as an outside system would, and prints the receipt of each."""
 
 from __future__ import annotations
 
@@ -30,7 +27,6 @@ from wangge.cli.tables import plain_table
 from wangge.contracts.areas import Area
 from wangge.contracts.envelope import CONTENT_TYPE
 
-publisher_commands = typer.Typer(no_args_is_help=True, help="The outside systems that may publish incidents.")
 commands = typer.Typer()
 console = Console()
 
@@ -228,15 +224,3 @@ def _show(answered: list[dict[str, Any]]) -> None:
             errors,
         )
     console.print(table)
-
-
-@publisher_commands.command("add")
-def add(
-    login: Annotated[str, typer.Argument(help="Its login on the broker.")],
-    source: Annotated[str, typer.Option(help="The CloudEvents source that it writes.")],
-    area: Annotated[str, typer.Option(help="The area that it reports from where a report names none.")],
-    directory: Directory = DEFAULT_DIRECTORY,
-) -> None:
-    """Make a publisher's login: it may write incidents and read its own receipts."""
-    publishers.add(Addresses.read(directory), directory, Publisher(login, source, area))
-    console.print(f"{login} can publish; its password is in {directory}/secrets/publisher-{login}.")

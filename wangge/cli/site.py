@@ -67,11 +67,22 @@ def apply_pack(api: Api, directory: Path, pack: packs.Pack) -> list[Applied]:
 
     The pack's publishers get their logins on the broker and their API keys' digests, too.
     """
-    for row in pack.parts["intake"].value.get("publishers", []):
+    rows = pack.parts["intake"].value.get("publishers", [])
+    _refuse_ended(directory, pack, [row["login"] for row in rows])
+    for row in rows:
         publishers.add(
             api.addresses, directory, publishers.Publisher(row["login"], row["source"], row["areas"][0])
         )
     return [_put(api, service, pack.site, part_with_keys(pack, service, directory)) for service in PARTS]
+
+
+def _refuse_ended(directory: Path, pack: packs.Pack, logins: list[str]) -> None:
+    ended = [login for login in logins if publishers.is_ended(directory, login)]
+    if ended:
+        raise CommandFailed(
+            f"{pack.site} lists {', '.join(ended)}, which an operator ended: take it out of intake.yaml, "
+            f"or begin it anew with `wangge publisher add {ended[0]} …`."
+        )
 
 
 def part_with_keys(pack: packs.Pack, service: str, directory: Path) -> dict[str, Any]:

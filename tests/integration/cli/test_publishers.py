@@ -2,10 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import amqp
 import pytest
+import requests
 
 from wangge.chassis.topology import declare_receipts
 from wangge.cli import publishers
@@ -68,23 +70,101 @@ def test_nobody_publishes_in_anothers_name(publisher: Publisher, url: str) -> No
         send(url, "somebody-else", [as_message(LAMP, publisher)])
 
 
-def test_a_publisher_writes_nowhere_else(publisher: Publisher, url: str) -> None:
-    with publishers.connection(url) as connection, connection.channel() as channel:
-        channel.confirm_select()
-        with pytest.raises(amqp.AccessRefused):
-            channel.basic_publish_confirm(amqp.Message("x"), "receipts", publisher.login)
+QUEUES = ("receipts.somebody-else", "intake.home.0", "intake.dead", "dispatch.home.0")
 
 
-def test_a_publisher_reads_no_receipts_of_others(servers: LocalSystem, url: str) -> None:
+@pytest.fixture
+def others(servers: LocalSystem) -> None:
+    """Queues and exchanges of others, with a message in each queue."""
     with publishers.connection(servers.addresses.amqp_uri) as admin, admin.channel() as channel:
         declare_receipts(channel, "somebody-else")
-    with publishers.connection(url) as connection, pytest.raises(amqp.AccessRefused):
-        connection.channel().basic_get("receipts.somebody-else")
+        for exchange in ("receipts", "intake.events", "intake.inbox"):
+            channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+        for queue in QUEUES[1:]:
+            channel.queue_declare(
+                queue, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
+            )
+        for queue in QUEUES:
+            channel.basic_publish(amqp.Message("for somebody else"), "", queue)
 
 
-def test_a_publisher_declares_nothing(url: str) -> None:
+#: What a publisher might try, each on a channel of its own.
+ATTEMPTS: dict[str, Callable[[amqp.Channel, str], Any]] = {
+    **{f"read {queue}": lambda channel, _, queue=queue: channel.basic_get(queue) for queue in QUEUES},
+    "consume another's receipts": lambda channel, _: channel.basic_consume(QUEUES[0]),
+    "purge another's receipts": lambda channel, _: channel.queue_purge(QUEUES[0]),
+    "write receipts": lambda channel, login: publish(channel, "receipts", login),
+    "write a service's facts": lambda channel, _: publish(channel, "intake.events", "report.accepted"),
+    "write a service's inbox": lambda channel, _: publish(channel, "intake.inbox", "x"),
+    "write straight into a queue": lambda channel, _: publish(channel, "", "intake.home.0"),
+    "declare a queue": lambda channel, _: channel.queue_declare("mine"),
+    "declare a queue that deletes itself": lambda channel, _: channel.queue_declare("", exclusive=True),
+    "declare an exchange": lambda channel, _: channel.exchange_declare("mine", "topic"),
+    "delete its own receipts queue": lambda channel, login: channel.queue_delete(f"receipts.{login}"),
+    "delete the exchange incidents": lambda channel, _: channel.exchange_delete("incidents"),
+    "listen to others' incidents": lambda channel, login: channel.queue_bind(
+        f"receipts.{login}", "incidents", "#"
+    ),
+    "get others' receipts into its own queue": lambda channel, login: channel.queue_bind(
+        f"receipts.{login}", "receipts", "#"
+    ),
+    "stop its own receipts": lambda channel, login: channel.queue_unbind(
+        f"receipts.{login}", "receipts", login
+    ),
+    "send incidents on elsewhere": lambda channel, _: channel.exchange_bind(
+        "intake.events", "incidents", "#"
+    ),
+}
+
+
+def publish(channel: amqp.Channel, exchange: str, routing_key: str) -> None:
+    channel.confirm_select()
+    channel.basic_publish_confirm(amqp.Message("forged"), exchange, routing_key)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_publisher_can_do_nothing_but_publish_and_read_its_receipts(
+    publisher: Publisher, url: str, others: None, attempt: str
+) -> None:
     with publishers.connection(url) as connection, pytest.raises(amqp.AccessRefused):
-        connection.channel().queue_declare("mine")
+        ATTEMPTS[attempt](connection.channel(), publisher.login)
+
+
+def test_a_publisher_does_not_get_at_the_brokers_management(
+    servers: LocalSystem, publisher: Publisher
+) -> None:
+    password = publishers.password_of(servers.directory, publisher.login)
+    for path in ("/overview", "/queues", f"/users/{publisher.login}"):
+        url = f"{servers.addresses.management_url}/api{path}"
+        assert requests.get(url, auth=(publisher.login, password), timeout=10).status_code == 401
+
+
+def test_a_publisher_cannot_exhaust_the_brokers_connections(url: str) -> None:
+    opened = [publishers.connection(url) for _ in range(publishers.MOST_CONNECTIONS)]
+    try:
+        for connection in opened:
+            connection.connect()
+        with pytest.raises(amqp.NotAllowed, match="limit"):
+            publishers.connection(url).connect()
+    finally:
+        for connection in opened:
+            connection.collect()
+
+
+def test_a_wrong_routing_key_is_not_refused_by_the_broker(
+    publisher: Publisher, url: str, arrived: amqp.Channel
+) -> None:
+    """It gets a receipt that says what is wrong, instead of a closed channel."""
+    with publishers.connection(url) as connection, connection.channel() as channel:
+        channel.confirm_select()
+        channel.basic_publish_confirm(amqp.Message("{}"), "incidents", "nonsense")
+    assert arrived.basic_get("seen", no_ack=True).delivery_info["routing_key"] == "nonsense"
+
+
+@pytest.mark.parametrize("login", ["intake", "wangge", "guest", "unknown"])
+def test_a_login_of_the_system_itself_is_not_given_away(servers: LocalSystem, login: str) -> None:
+    with pytest.raises(CommandFailed, match="choose another"):
+        publishers.add(servers.addresses, servers.directory, Publisher(login, "https://x.example", "14"))
 
 
 def test_to_add_a_publisher_again_changes_nothing(

@@ -25,6 +25,10 @@ class Secrets:
             write_atomically(path, secrets.token_urlsafe(24))
         return path.read_text(encoding="utf-8")
 
+    def forget(self, name: str) -> None:
+        """Remove the password of this name: the next use makes another."""
+        (self._directory / name).unlink(missing_ok=True)
+
 
 def make_keys(directory: Path) -> None:
     """Make the key pair that signs tokens and the one to which contacts for notify are encrypted, once."""
