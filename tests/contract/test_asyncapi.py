@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from kit.invariants import subscriptions
 
 from wangge.cli.contracts import outdated
 from wangge.contracts import asyncapi
@@ -68,6 +69,12 @@ def test_every_event_has_a_channel_an_operation_a_message_and_a_schema() -> None
 def test_only_what_comes_from_outside_is_received() -> None:
     received = [name for name, each in DOCUMENT["operations"].items() if each["action"] == "receive"]
     assert received == ["receive.incident.reported"]
+
+
+def test_the_services_listen_to_what_the_description_says_of_each_channel() -> None:
+    told = {event.type: set(DOCUMENT["channels"][event.name]["x-subscribers"]) for event in EVENTS}
+    listening = {event_type: set(services) for event_type, services in subscriptions().items()}
+    assert {event_type: services for event_type, services in told.items() if services} == listening
 
 
 def test_a_channels_parameters_are_those_of_its_address() -> None:

@@ -16,7 +16,7 @@ from marshmallow import Schema, fields
 
 import wangge
 from wangge.contracts.envelope import CONTENT_TYPE, EnvelopeSchema
-from wangge.contracts.events import REGISTRY
+from wangge.contracts.events import REGISTRY, subscribers
 from wangge.contracts.registry import EventType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -88,6 +88,7 @@ def _channel(event: EventType) -> dict[str, Any]:
         "description": _whole(event.schema),
         "messages": {event.type: {"$ref": f"#/components/messages/{event.type}"}},
         "parameters": parameters,
+        "x-subscribers": subscribers(event.type),
         "bindings": {
             "amqp": {
                 "is": "routingKey",
