@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from kit.invariants import subscriptions
+from kit.reading import subscriptions
 
 from wangge.cli.contracts import outdated
 from wangge.contracts import asyncapi

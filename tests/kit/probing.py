@@ -80,6 +80,20 @@ class ProbeProcess:
             return requests.get(f"{self.health}/health/ready", timeout=5).status_code == 200
         return False
 
+    def refuses_to_start(self, **env: str) -> str:
+        """What a probe says that ends instead of starting."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "probe"],
+            env=self._env | env,
+            capture_output=True,
+            cwd=REPOSITORY,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 1, ended.stderr
+        return ended.stderr
+
     @property
     def pid(self) -> int:
         """The number of the process, running or just ended."""

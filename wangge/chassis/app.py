@@ -17,10 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 from wangge.chassis import broker, schema, topology
 from wangge.chassis.auth import Authenticator
 from wangge.chassis.backlog import Backlog
+from wangge.chassis.cells import Cell, Cells
 from wangge.chassis.clock import Clock, MovableClock, WallClock
 from wangge.chassis.database import Database
 from wangge.chassis.delivery import Delivery, read
 from wangge.chassis.errors import Permanent
+from wangge.chassis.hand_over import HandOver
 from wangge.chassis.held import HeldEvents
 from wangge.chassis.inbox import Handlers, Inbox
 from wangge.chassis.retrying import Retrying
@@ -29,6 +31,7 @@ from wangge.chassis.tables import KEPT_DAYS, clock_position, idempotency_key, ou
 from wangge.chassis.tables import inbox as inbox_table
 from wangge.chassis.topology import Topology
 from wangge.chassis.transaction import Transaction
+from wangge.chassis.transit import Transit
 from wangge.chassis.workbench import Workbench
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
@@ -73,7 +76,12 @@ class App:
             self.database, registry, settings.retry_attempts, settings.retry_age_seconds, deadline
         )
         self.workbench = Workbench(registry)
-        self.inbox = Inbox(self.database, registry, self.held, deadline)
+        self.cells = Cells(settings.service)
+        self.transit = Transit(self.topology)
+        self.hand_over = HandOver(
+            self.database, settings.service, self.broker_channel, settings.hand_over_seconds
+        )
+        self.inbox = Inbox(self.database, registry, self.held, deadline, self.transit)
         self.handlers = Handlers({})
         self.service: Any = None
         self.consumer: Any = None
@@ -103,14 +111,20 @@ class App:
                 self.clock.set(stood)
 
     def declare(self) -> None:
-        """Declare this cell on the broker. Raises `OSError`, `amqp.AMQPError`, `Permanent`."""
+        """Register this cell and declare it on the broker.
+
+        Raises `OSError`, `amqp.AMQPError`, `Permanent`, or `Conflict` (cells).
+        """
+        settings = self.settings
+        with self.database.begin() as tx:
+            self.cells.join(tx, Cell(settings.cell, settings.areas, settings.lanes))
         with self.broker_channel() as channel:
             try:
-                topology.declare(
-                    channel, self.topology, sorted(self.handlers.by_type), self.settings.areas, self.registry
-                )
+                topology.declare(channel, self.topology, sorted(self.handlers.by_type), self.registry)
             except amqp.PreconditionFailed as other:
                 raise Permanent("queue.other_arguments", f"{other.reply_text}. {OTHER_ARGUMENTS}") from other
+        self.hand_over.restore(settings.cell)
+        self.hand_over.advance()
 
     def broker_channel(self) -> AbstractContextManager[amqp.Channel]:
         """A channel of its own for declarations, closed with its connection."""

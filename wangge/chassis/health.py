@@ -26,6 +26,9 @@ from wangge.chassis.http import parse_json, problem_of
 from wangge.chassis.schema import is_at_head
 from wangge.chassis.tables import held_event, outbox
 
+HELD_STATES = ("deferred", "in_transit", "quarantined")
+"""The states in which a held event waits for something."""
+
 #: Seconds within which a dependency must answer to count as there.
 CHECK_SECONDS = 2.0
 
@@ -42,6 +45,9 @@ class HealthServer:
     def start(self) -> None:
         """Listen."""
         settings = self._app.settings
+        metrics.CELL.info(
+            {"service": settings.service, "cell": settings.cell, "areas": ",".join(settings.areas)}
+        )
         self._listener = eventlet.listen((settings.http_host, settings.health_port))
         self._thread = eventlet.spawn(wsgi.server, self._listener, self._answer, log_output=False)
 
@@ -101,7 +107,14 @@ class HealthServer:
             and not self._app.is_draining
         )
         return _json(
-            {"service": self._app.settings.service, "ready": ready, "checks": checks}, _status(ready)
+            {
+                "service": self._app.settings.service,
+                "cell": self._app.settings.cell,
+                "areas": self._app.settings.areas,
+                "ready": ready,
+                "checks": checks,
+            },
+            _status(ready),
         )
 
     def _consuming(self) -> str:
@@ -134,12 +147,12 @@ class HealthServer:
             ).one()
             held = connection.execute(
                 select(held_event.c.state, func.count())
-                .where(held_event.c.state.in_(["deferred", "quarantined"]))
+                .where(held_event.c.state.in_(HELD_STATES))
                 .group_by(held_event.c.state)
             ).all()
         metrics.OUTBOX_PENDING.set(pending)
         metrics.OUTBOX_AGE.set(float(age))
-        counts = dict.fromkeys(("deferred", "quarantined"), 0) | {row.state: row.count for row in held}
+        counts = dict.fromkeys(HELD_STATES, 0) | {row.state: row.count for row in held}
         for state, count in counts.items():
             metrics.HELD.labels(state).set(count)
         return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

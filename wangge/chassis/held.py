@@ -28,8 +28,11 @@ from wangge.contracts.envelope import Event
 FIRST_SECONDS = 1.0
 MOST_SECONDS = 300.0
 
-#: States in which something is still to come: another try, or an operator's decision.
-WAITING = ("deferred", "quarantined")
+#: States in which the machine goes on by itself: with another try, or with the end of a hand-over.
+GOING_ON = ("deferred", "in_transit")
+
+#: States in which something is still to come, if only an operator's decision.
+WAITING = (*GOING_ON, "quarantined")
 
 
 class HandlerTimeout(Exception):
@@ -88,6 +91,11 @@ class HeldEvents:
         """Hold an event because an earlier one of its key is being held."""
         self._insert(tx, delivery, event, "deferred", Temporary("behind an earlier event"), not_before=soon())
 
+    def hold_back(self, tx: Transaction, delivery: Delivery, event: Event, cell: str) -> None:
+        """Hold an event until the other side of `cell`'s hand-over has settled the earlier ones of its key."""
+        why = Temporary(f"behind what the hand-over of cell {cell} has not settled yet")
+        self._insert(tx, delivery, event, "in_transit", why, cell=cell)
+
     def quarantine(self, tx: Transaction, delivery: Delivery, event: Event | None, fault: Fault) -> bool:
         """Hold an event for an operator. False when the same message is held already."""
         source, event_id = (mark_source(event), event.id) if event else (delivery.login, delivery.key)
@@ -120,6 +128,7 @@ class HeldEvents:
         fault: Fault,
         attempts: int = 0,
         not_before: datetime | None = None,
+        cell: str | None = None,
     ) -> None:
         code, detail, errors = told(fault)
         claim = Claim(event.id, event.source) if event else claim_of(delivery)
@@ -142,6 +151,7 @@ class HeldEvents:
                 fingerprint=fingerprint(code, event.type if event else "", errors),
                 attempts=attempts,
                 not_before=not_before,
+                cell=cell,
             )
         )
 

@@ -8,7 +8,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from wangge.chassis.pages import PageQuery
 
-STATES = ("deferred", "quarantined", "done", "dropped")
+STATES = ("deferred", "in_transit", "quarantined", "done", "dropped")
 
 
 class HeldQuery(PageQuery):
@@ -60,6 +60,7 @@ class HeldAnswer(Schema):
     errors = fields.List(fields.Dict())
     fingerprint = fields.String()
     attempts = fields.Integer()
+    cell = fields.String(allow_none=True)
     not_before = fields.AwareDateTime(allow_none=True)
     held_at = fields.AwareDateTime()
     replayed_at = fields.AwareDateTime(allow_none=True)

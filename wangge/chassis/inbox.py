@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from wangge.chassis.held import HeldEvents, caught, mark_source
 from wangge.chassis.logging import bound, get_logger
 from wangge.chassis.tables import inbox
 from wangge.chassis.transaction import Cause, Transaction
+from wangge.chassis.transit import Transit
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
 
@@ -62,8 +63,10 @@ class Inbox:
         database: Database,
         registry: Registry,
         held: HeldEvents,
-        deadline: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        deadline: Callable[[], AbstractContextManager[Any]],
+        transit: Transit,
     ) -> None:
+        self._transit = transit
         self._database = database
         self._registry = registry
         self._held = held
@@ -102,11 +105,15 @@ class Inbox:
             waiting = self._held.waiting_keys(tx, {message.event.partitionkey for message in messages})
             seen: set[tuple[str, str]] = set()
             results: dict[str, list[Message]] = {"done": [], "repeated": [], "deferred": []}
-            for message in messages:
+            for message, cell in zip(messages, self._transit.held_back(tx, messages), strict=True):
                 mark = _mark(message.event)
                 if mark in seen or mark not in fresh:
                     self._repeat(tx, message, handlers)
                     results["repeated"].append(message)
+                elif cell:
+                    self._unmark(tx, message.event)
+                    self._held.hold_back(tx, message.delivery, message.event, cell)
+                    results["deferred"].append(message)
                 elif message.event.partitionkey in waiting:
                     self._unmark(tx, message.event)
                     self._held.defer_behind(tx, message.delivery, message.event)

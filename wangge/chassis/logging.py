@@ -14,8 +14,8 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 
-def configure(service: str, level: str) -> None:
-    """Set up this process's log on standard error. `level` is a name such as `info`."""
+def configure(service: str, cell: str, level: str) -> None:
+    """Set up this process's log on standard error; each line names service and cell. `level` is a name such as `info`."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -46,7 +46,7 @@ def configure(service: str, level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("amqp", "kombu", "alembic", "urllib3", "nameko"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service)
+    structlog.contextvars.bind_contextvars(service=service, cell=cell)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

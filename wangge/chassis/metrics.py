@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -21,6 +21,7 @@ HELD = Gauge("wangge_held", "Held events, by state", ["state"])
 REQUESTS = Counter("wangge_http_requests", "HTTP requests, by route and status", ["route", "status"])
 REQUEST = Histogram("wangge_http_seconds", "Seconds an HTTP request took", ["route"], buckets=SECONDS)
 SWEPT = Gauge("wangge_swept_timestamp_seconds", "When a sweep last ended well, by sweep", ["sweep"])
+CELL = Info("wangge_cell", "The cell that this process serves, with its areas")
 CONSUMING = Gauge("wangge_consuming", "1 while connected to the broker and consuming")
 
 

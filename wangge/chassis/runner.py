@@ -19,12 +19,13 @@ from typing import Any
 
 import eventlet
 import nameko
+from environs import EnvError
 from eventlet.event import Event as Signal
 from nameko.containers import ServiceContainer
 
 from wangge.chassis import broker, failpoints, logging, waits
 from wangge.chassis.app import App
-from wangge.chassis.errors import Infrastructure, Permanent
+from wangge.chassis.errors import Infrastructure, Permanent, Refusal
 from wangge.chassis.faults import classify
 from wangge.chassis.held import HandlerTimeout
 from wangge.chassis.service import Service, handlers_of
@@ -63,16 +64,19 @@ def build(service_cls: type[Service], settings: Settings, registry: Registry) ->
 
 
 def main(service_cls: type[Service], registry: Registry) -> None:
-    """The process. Exits 0 after a drained stop, 1 when it cannot start."""
-    settings = Settings.from_environment(service_cls.name)
-    logging.configure(settings.service, settings.log_level)
+    """The process. Exits 0 after a drained stop, 1 when it cannot start, with the reason on standard error."""
+    try:
+        settings = Settings.from_environment(service_cls.name)
+    except (EnvError, Refusal) as wrong:
+        sys.exit(f"{service_cls.name} cannot start: {_why(wrong)}")
+    logging.configure(settings.service, settings.cell, settings.log_level)
     failpoints.arm(settings.failpoints)
     app = build(service_cls, settings, registry)
     is_migrating = sys.argv[1:] == ["migrate"]
     try:
         _prepare(app.migrate if is_migrating else partial(_migrate_apart, service_cls, app), app)
-    except (Infrastructure, Permanent) as why:
-        log.error("cannot start", cause=str(why))
+    except (Infrastructure, Permanent, Refusal) as why:
+        log.error("cannot start", cause=_why(why))
         sys.exit(1)
     if is_migrating:
         log.info("prepared", service=settings.service)
@@ -87,6 +91,13 @@ def _migrate_apart(service_cls: type[Service], app: App) -> None:
     package = service_cls.__module__.rpartition(".")[0]
     if subprocess.run([sys.executable, "-m", package, "migrate"], check=False).returncode:
         raise Permanent("migrate.failed", f"`python -m {package} migrate` failed; its log says why")
+
+
+def _why(error: Exception) -> str:
+    """In words; of a wrong setting every one that is wrong."""
+    if not isinstance(error, Refusal):
+        return str(error)
+    return "; ".join(f"{each['field']}: {each['message']}" for each in error.errors) or error.en
 
 
 def _prepare(migrate: Callable[[], None], app: App) -> None:
@@ -104,6 +115,8 @@ def _is_done(step: Callable[[], None], until: float) -> bool:
     try:
         step()
     except Exception as error:
+        if isinstance(error, Refusal):
+            raise
         if not isinstance(error, OSError) and not isinstance(classify(error), Infrastructure):
             raise
         if time.monotonic() > until:
@@ -124,7 +137,10 @@ def _serve(service_cls: type[Service], app: App) -> None:
         gc.collect()
         gc.freeze()  # what was loaded lives as long as the process: no later collection need look at it
         log.info(
-            "serving", http=app.settings.http_port, health=app.settings.health_port, cell=app.settings.cell
+            "serving",
+            http=app.settings.http_port,
+            health=app.settings.health_port,
+            areas=app.settings.areas,
         )
         why = stop.wait()
         if why == "died":

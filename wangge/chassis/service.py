@@ -16,6 +16,7 @@ from nameko.extensions import DependencyProvider, Entrypoint
 
 from wangge.chassis import backlog, metrics, relay
 from wangge.chassis.app import App
+from wangge.chassis.cell_entrypoints import CellEntrypoints
 from wangge.chassis.consumer import consume
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.errors import Infrastructure, Permanent
@@ -35,6 +36,9 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 #: Seconds between looks for held events that are due.
 HELD_SECONDS = 0.5
+
+#: Seconds between looks for a hand-over of areas that has a step to take.
+HAND_OVER_SECONDS = 1.0
 
 #: Seconds between purges of what is past its keeping time.
 PURGE_SECONDS = 3600.0
@@ -203,16 +207,26 @@ class AppProvider(DependencyProvider):  # type: ignore[misc]
             eventlet.sleep(backlog.MEASURE_SECONDS)
 
 
-class Service(HeldEntrypoints, OpenApiEntrypoints):
-    """What every service is: an app, a consumer of its inbox, an operator's door to held events, its own API page."""
+class Service(HeldEntrypoints, CellEntrypoints, OpenApiEntrypoints):
+    """What every service is: an app, a consumer of its inbox, an operator's doors, its own API page."""
 
     name: str
     app: Any = AppProvider()
 
     @consume  # type: ignore[untyped-decorator]
     def consume_batch(self, batch: list[Delivery]) -> None:
-        """Settle a batch from one lane."""
-        self.app.inbox.process(self.admitted(batch), self.app.handlers)
+        """Settle a batch from one lane; a mark passes once everything before it is settled."""
+        marks = [delivery for delivery in batch if self.app.transit.is_mark(delivery)]
+        messages = [each for each in batch if each not in marks] if marks else batch
+        self.app.inbox.process(self.admitted(messages), self.app.handlers)
+        if marks:
+            with self.app.database.begin() as tx:
+                self.app.transit.passed(tx, marks)
+
+    @every(HAND_OVER_SECONDS, transaction=False)
+    def hand_over_areas(self) -> int:
+        """Take the next step of each hand-over of areas between cells."""
+        return int(self.app.hand_over.advance())
 
     @every(PURGE_SECONDS)
     def purge(self, tx: Transaction) -> int:

@@ -5,6 +5,7 @@ of the domain.
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -67,7 +68,7 @@ held_event = Table(
     "held_event",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("state", Text, nullable=False, comment="deferred | quarantined | done | dropped"),
+    Column("state", Text, nullable=False, comment="deferred | in_transit | quarantined | done | dropped"),
     Column("source", Text, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -89,6 +90,8 @@ held_event = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("ended_by", Text),
     Column("reason", Text),
+    Column("cell", Text, comment="whose hand-over an event in transit waits for"),
+    Index("held_in_transit", "cell", "partitionkey", postgresql_where=text("state = 'in_transit'")),
     Index("held_deferred", "partitionkey", "id", postgresql_where=text("state = 'deferred'")),
     Index("held_state", "state", "id"),
     Index("held_message", "source", "event_id"),
@@ -127,4 +130,19 @@ clock_position = Table(
     metadata,
     Column("id", SmallInteger, primary_key=True),
     Column("stands_at", DateTime(timezone=True)),
+)
+
+cell = Table(
+    "cell",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("areas", ARRAY(Text), nullable=False, comment="codes; none for home, which takes the rest"),
+    Column("lanes", SmallInteger, nullable=False),
+    Column("state", Text, nullable=False, comment="opening | open | closing | empty"),
+    Column("is_shared", Boolean, nullable=False, comment="a process of it works on this database"),
+    Column("mark", Text, comment="id of the present hand-over"),
+    Column("awaiting", ARRAY(Text), comment="queues through which the mark has not passed yet"),
+    Column("switched_at", DateTime(timezone=True), comment="when the broker's bindings were switched"),
+    Column("marked_at", DateTime(timezone=True), comment="when the mark was last sent"),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
 )

@@ -19,7 +19,7 @@ from wangge.chassis.chosen import Chosen, acts_on, columns, states
 from wangge.chassis.claims import claim_of
 from wangge.chassis.delivery import Delivery, read
 from wangge.chassis.errors import Conflict, FieldError, NotFound, Permanent, Refusal, invalid
-from wangge.chassis.held import WAITING, delivery_of, end, mark_source, soon
+from wangge.chassis.held import GOING_ON, WAITING, delivery_of, end, mark_source, soon
 from wangge.chassis.tables import held_act, held_event, inbox
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.envelope import Event
@@ -76,7 +76,7 @@ class Workbench:
         Raises `NotFound`, `Conflict` for one that was processed or dropped, `Invalid` for one that is still wrong.
         """
         row = self._find(tx, held_id, lock=True)
-        if row["state"] == "deferred":
+        if row["state"] in GOING_ON:
             return self.show(tx, held_id), False
         _refuse_ended(row)
         self._replay(tx, [self._replayable(tx, row)], by)
@@ -144,7 +144,7 @@ class Workbench:
     def _quarantined(self, tx: Transaction, held_id: int) -> dict[str, Any]:
         row = self._find(tx, held_id, lock=True)
         _refuse_ended(row)
-        if row["state"] == "deferred":
+        if row["state"] in GOING_ON:
             raise Conflict(
                 "held.waiting",
                 "系统正在自动重试该消息，请等它处理完或被隔离后再操作",

@@ -25,8 +25,8 @@ commands = typer.Typer(
 )
 console = Console()
 
-WAITING = ("deferred", "quarantined")
-"""The states in which something is still to come: another try, or an operator's decision."""
+WAITING = ("deferred", "in_transit", "quarantined")
+"""The states in which something is still to come: another try, the end of a hand-over, an operator's decision."""
 
 UNKNOWN = "unknown"
 """How the sender of a message is called that names none."""
@@ -73,7 +73,9 @@ def groups(
 
 @commands.command("list")
 def list_(
-    state: Annotated[str | None, typer.Option(help="deferred, quarantined, done or dropped.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="deferred, in_transit, quarantined, done or dropped.")
+    ] = None,
     service: OneService = None,
     group: Group = None,
     publisher: OfPublisher = None,

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import combinations, product
 
 
 class Level(StrEnum):
@@ -161,3 +162,10 @@ def _check_segment(code: str, segment: Level, word: str) -> None:
         raise ValueError(
             f"area code {code!r}: grid must be 001-599 (base) or 601-999 (dedicated), not {NO_GRID}"
         )
+
+
+def overlapping(codes: Iterable[str], others: Iterable[str] | None = None) -> list[tuple[str, str]]:
+    """Pairs of areas of which one lies in the other or is the same; among `codes`, or between them and `others`."""
+    own = [Area.parse(code) for code in codes]
+    pairs = combinations(own, 2) if others is None else product(own, [Area.parse(code) for code in others])
+    return [(one.code, other.code) for one, other in pairs if one.contains(other) or other.contains(one)]

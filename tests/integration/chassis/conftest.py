@@ -39,3 +39,15 @@ def another_probe(
     )
     yield process
     process.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def third_probe(
+    probe: ProbeProcess, servers: LocalSystem, redis_uri: str, tmp_path: Path
+) -> Iterator[ProbeProcess]:
+    """A third process beside the probe, not started yet."""
+    process = ProbeProcess(
+        probe.database_uri, probe.amqp_uri, redis_uri, servers.keys_dir, tmp_path / "third.log"
+    )
+    yield process
+    process.stop(signal.SIGKILL)

@@ -4,7 +4,6 @@ import signal
 import threading
 from collections import defaultdict
 
-import orjson
 import pytest
 
 
@@ -141,27 +140,3 @@ def test_a_killed_process_leaves_nothing_lost_or_doubled(probe, eventually, stre
     eventually(lambda: len(probe.effects()) == 600, 40)
     assert len(set(effect_ids(probe))) == 600
     eventually(lambda: not probe.sql("SELECT 1 FROM outbox WHERE published_at IS NULL"))
-
-
-def test_a_cell_takes_the_events_of_its_areas_alone(probe, another_probe, eventually):
-    another_probe.start(WANGGE_CELL="xinghua", WANGGE_AREAS="140109004")
-    bodies = [a_thing(f"k{number}", number) for number in range(20)]
-    for number, thing in enumerate(bodies):
-        area = "14.01.09.004.901" if number % 2 else "14.08.02.002.902"
-        probe.publish(told_in(thing), keys=[thing["key"]], areas=[area])
-    eventually(lambda: len(probe.effects()) == 20)
-    assert {(row["number"] % 2, row["cell"]) for row in probe.effects()} == {(0, "home"), (1, "xinghua")}
-
-
-def told_in(thing):
-    return orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"cell-{thing['number']}",
-            "source": "/wangge/world",
-            "type": "thing.told.v1",
-            "subject": thing["key"],
-            "time": "2025-01-01T00:00:00Z",
-            "data": thing,
-        }
-    )

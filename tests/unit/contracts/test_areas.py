@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wangge.contracts.areas import ENDS, WIDTHS, Area, Level
+from wangge.contracts.areas import ENDS, WIDTHS, Area, Level, overlapping
 
 COMMUNITY = "140802002902"
 GRID = COMMUNITY + "00300"
@@ -147,3 +147,8 @@ def test_parents_contain_the_area_and_sort_before_it(area: Area) -> None:
         assert parent.contains(area)
         assert not area.contains(parent)
         assert parent < area
+
+
+def test_overlapping_areas_are_found_among_some_and_between_two_lists():
+    assert overlapping(["140802002", "140802002901", "140109"]) == [("140802002", "140802002901")]
+    assert overlapping(["140802002901"], ["140802", "140109"]) == [("140802002901", "140802")]
