@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from wangge.cli import clock, contracts, demo, held, provision, publish, publisher, running, site, token
+from wangge.cli import (
+    cell,
+    clock,
+    conformance,
+    contracts,
+    demo,
+    held,
+    provision,
+    publish,
+    publisher,
+    running,
+    site,
+    token,
+)
 from wangge.cli.errors import CommandFailed
 
 app = typer.Typer(
@@ -23,6 +36,7 @@ app.add_typer(publish.commands)
 app.add_typer(publisher.commands, name="publisher")
 app.add_typer(clock.commands, name="clock")
 app.add_typer(held.commands, name="held")
+app.add_typer(cell.commands, name="cell")
 app.add_typer(contracts.commands, name="contracts")
 app.add_typer(provision.commands, name="provision")
 app.add_typer(demo.commands)
