@@ -66,10 +66,9 @@ class Place:
         self._channel = self._connection.channel()
         self._gate = self._connection.channel()
         for cell, areas in self._areas.items():
-            lanes = LANES // processes
-            topology.declare(
-                self._channel, Topology("hop", cell, lanes), ["incident.reported.v1"], areas, REGISTRY
-            )
+            names = Topology("hop", cell, LANES // processes)
+            topology.declare(self._channel, names, ["incident.reported.v1"], REGISTRY)
+            topology.bind(self._channel, names, areas)
         self._channel.queue_declare(
             FACTS, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
         )

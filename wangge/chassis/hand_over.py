@@ -53,13 +53,17 @@ class HandOver:
         self._register = Cells(service)
 
     def advance(self) -> int:
-        """Take a step of every hand-over that has one to take; answers how many.
+        """Take every step of every hand-over that can be taken now; answers how many.
 
         Raises `OSError`, `amqp.AMQPError` or what the driver raises; then the step is taken at the next call.
         """
         with self._database.begin() as tx:
             moving = [each.name for each in self._register.all(tx) if each.state in MOVING]
-        return sum(self._advance(name) for name in moving)
+        taken = 0
+        for name in moving:
+            while self._advance(name):
+                taken += 1
+        return taken
 
     def restore(self, name: str) -> None:
         """Bind the areas of a cell that has them, should the broker have lost them. Raises as `advance`."""
