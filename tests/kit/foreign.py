@@ -68,7 +68,7 @@ def running(
     """A foreign program on the queues of `notify.<cell>`, with nothing of ours on its path."""
     broker = urlsplit(system.rabbitmq.url())
     password = (system.directory / "secrets" / f"cell-{login}").read_text()
-    lanes = json.loads(wangge(system, "cell", "list", "--service", "notify", "--json").output)
+    lanes = json.loads(wangge(system, "cell", "list", "--service", "notify", "--json").stdout)
     queues = [lane["name"] for each in lanes if each["name"] == cell for lane in each["lanes"]]
     environment = {
         "PATH": os.environ["PATH"],

@@ -100,7 +100,8 @@ def test_an_operators_mistakes_with_cells_are_refused_with_what_to_do(system, li
     assert wangge(system, "cell", "open", "points", "beige", "--areas", STREET).exit_code == 0
     assert "served by the cell beige" in refusal("open", "points", "cun", "--areas", "140105100901")
     with_case = a_closing(liangjiazhuang, system)
-    held = eventually(lambda: is_held(refusal("close", "points", "beige", "--unasked")), 60)
+    held = refusal("close", "points", "beige", "--unasked")
+    assert "holds 1 messages in 1 queues that nothing consumes" in held
     assert "--give-back" in held
     assert "start a process of it" in held
 
@@ -110,10 +111,6 @@ def test_an_operators_mistakes_with_cells_are_refused_with_what_to_do(system, li
     assert "1 messages of beige were moved home" in back.output
     assert "are removed" in back.output
     eventually(lambda: with_case in processed(system))
-
-
-def is_held(text):
-    return text if "holds 1 messages in 1 queues that nothing consumes" in text else None
 
 
 def a_closing(town, system):

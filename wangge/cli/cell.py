@@ -15,12 +15,12 @@ from rich.console import Console
 from wangge.chassis.settings import read_area
 from wangge.chassis.topology import HOME
 from wangge.cli.api import Api, Refused, service_names
-from wangge.cli.cells_seen import FOREIGN, Seen, find, held_elsewhere, require_service, seen
+from wangge.cli.cells_seen import FOREIGN, Seen, find, held_elsewhere, live, require_service, seen
 from wangge.cli.errors import CommandFailed
 from wangge.cli.giving_back import give_back
 from wangge.cli.local import DEFAULT_DIRECTORY
 from wangge.cli.local.secrets import Secrets
-from wangge.cli.management import STATISTICS_SECONDS, Management
+from wangge.cli.management import STATISTICS_SECONDS, Lane, Management
 from wangge.cli.options import Directory
 from wangge.cli.tables import plain_table
 from wangge.contracts.areas import overlapping
@@ -123,7 +123,7 @@ def close(
     api = Api.of_operator(directory)
     cell = find(api, service, name)
     if name != HOME:
-        _require_served(cell, give_back_)
+        _require_served(cell, live(api, cell), give_back_)
         _require_told(api, cell, held_at, unasked)
     _close(api, cell, moves=give_back_, wait=wait)
     _remove(api, service, name)
@@ -160,16 +160,18 @@ def _require_unclaimed(api: Api, service: str, name: str, areas: list[str]) -> N
             )
 
 
-def _require_served(cell: Seen, moves: bool) -> None:
-    if moves and cell.consumers:
+def _require_served(cell: Seen, lanes: list[Lane], moves: bool) -> None:
+    consumers = sum(lane.consumers for lane in lanes)
+    unattended = [lane for lane in lanes if lane.holds and not lane.consumers]
+    if moves and consumers:
         raise CommandFailed(
-            f"{cell.consumers} consumers serve {cell.name}: they work off what it has, so close it without "
+            f"{consumers} consumers serve {cell.name}: they work off what it has, so close it without "
             f"--give-back; or stop its processes first."
         )
-    stuck = sum(lane.holds for lane in cell.unattended)
-    if stuck and not moves:
+    if unattended and not moves:
+        stuck = sum(lane.holds for lane in unattended)
         raise CommandFailed(
-            f"{cell.name} holds {stuck} messages in {len(cell.unattended)} queues that nothing consumes: start a "
+            f"{cell.name} holds {stuck} messages in {len(unattended)} queues that nothing consumes: start a "
             f"process of it, or move them home with `wangge cell close {cell.service} {cell.name} --give-back`. "
             f"Nothing was changed."
         )

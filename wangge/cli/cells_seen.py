@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wangge.cli import publishers
 from wangge.cli.api import Api, answer_of, service_names
 from wangge.cli.errors import CommandFailed
 from wangge.cli.management import Lane, Management
@@ -35,11 +36,6 @@ class Seen:
     def consumers(self) -> int:
         """Consumers on its queues: its processes, one a lane."""
         return sum(lane.consumers for lane in self.lanes)
-
-    @property
-    def unattended(self) -> list[Lane]:
-        """Its queues that nobody consumes."""
-        return [lane for lane in self.lanes if not lane.consumers]
 
 
 def seen(api: Api, service: str) -> list[Seen]:
@@ -78,6 +74,13 @@ def find(api: Api, service: str, name: str) -> Seen:
             return cell
     there = ", ".join(cell.name for cell in cells)
     raise CommandFailed(f"{service} has no cell {name}; there are: {there}.")
+
+
+def live(api: Api, cell: Seen) -> list[Lane]:
+    """Its queues as they are at this instant; of one without a consumer, nothing is unacknowledged."""
+    with publishers.connection(api.addresses.amqp_uri) as connection, connection.channel() as channel:
+        found = [channel.queue_declare(lane.name, passive=True) for lane in cell.lanes]
+    return [Lane(each.queue, each.message_count, 0, each.consumer_count) for each in found]
 
 
 def require_service(service: str) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import amqp
 
-from wangge.chassis.topology import HOME
+from wangge.chassis.topology import HOME, Topology
 from wangge.chassis.transit import GIVEN_BACK
 from wangge.cli import publishers
 from wangge.cli.errors import CommandFailed
@@ -34,7 +34,8 @@ def give_back(management: Management, service: str, cell: str, queues: list[str]
         CommandFailed: the broker refused a message, or another consumer has a queue.
     """
     with _mover(management, service, cell) as uri, publishers.connection(uri) as connection:
-        return sum(_empty(connection, queue, f"{service}.{HOME}") for queue in queues)
+        home = Topology(service)
+        return sum(_empty(connection, queue, home.exchange, home.marks) for queue in queues)
 
 
 @contextmanager
@@ -55,7 +56,8 @@ def _mover(management: Management, service: str, cell: str) -> Iterator[str]:
         management.call("DELETE", f"/users/{login}")
 
 
-def _empty(connection: amqp.Connection, queue: str, home: str) -> int:
+def _empty(connection: amqp.Connection, queue: str, home: str, marks: str) -> int:
+    """Move what the queue has; a mark of the hand-over that the cell did not live to see is let go."""
     reading, writing = connection.channel(), connection.channel()
     reading.auto_decode = False
     arrived: list[amqp.Message] = []
@@ -64,7 +66,11 @@ def _empty(connection: amqp.Connection, queue: str, home: str) -> int:
     moved = 0
     while _is_more(connection, arrived):
         while arrived:
-            moved += _move(writing, arrived.pop(0), home)
+            message = arrived.pop(0)
+            if message.delivery_info["exchange"] != marks:
+                _move(writing, message, home)
+                moved += 1
+            message.channel.basic_ack(message.delivery_info["delivery_tag"])
     reading.basic_cancel(tag)
     reading.close()
     writing.close()
@@ -80,7 +86,7 @@ def _is_more(connection: amqp.Connection, arrived: list[amqp.Message]) -> bool:
     return True
 
 
-def _move(writing: amqp.Channel, message: amqp.Message, home: str) -> int:
+def _move(writing: amqp.Channel, message: amqp.Message, home: str) -> None:
     properties: dict[str, Any] = dict(message.properties)
     headers = properties.pop("application_headers", None) or {}
     kept = {name: value for name, value in headers.items() if name != "x-delivery-count"}
@@ -92,5 +98,3 @@ def _move(writing: amqp.Channel, message: amqp.Message, home: str) -> int:
         raise CommandFailed(
             f"{home} did not take a message ({refused}); what was not moved is where it was."
         ) from refused
-    message.channel.basic_ack(message.delivery_info["delivery_tag"])
-    return 1

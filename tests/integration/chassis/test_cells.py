@@ -148,7 +148,8 @@ def test_what_a_closing_cell_still_has_comes_before_what_home_gets(
     tell(home, range(64, 128))
     tell(home, range(128, 144), area=ELSEWHERE)
     eventually(lambda: len(home.held("in_transit")) == 64)
-    assert cells_of(home, range(144)) == {"home"}
+    eventually(lambda: len(home.effects()) == 16)
+    assert cells_of(home, range(128, 144)) == {"home"}
 
     status, told = ask("POST", "/xinghua/emptied")
     assert (status, told["code"]) == (409, "cell.holds_work")
