@@ -152,7 +152,7 @@ def test_what_a_closing_cell_still_has_comes_before_what_home_gets(
     assert cells_of(home, range(128, 144)) == {"home"}
 
     status, told = ask("POST", "/xinghua/emptied")
-    assert (status, told["code"]) == (409, "cell.holds_work")
+    assert (status, told["code"]) == (409, "cell.attended")  # what its process has taken cannot be counted
     another_probe.send(signal.SIGCONT)
     eventually(lambda: state_of("xinghua") == "empty", 60)
     eventually(lambda: once_and_in_order_now(home, range(144)), 60)
@@ -173,6 +173,7 @@ def test_what_a_closing_cell_still_has_comes_before_what_home_gets(
     eventually(lambda: once_and_in_order_now(home, range(160)))
 
 
+@pytest.mark.timeout(600)
 def test_a_cell_opened_and_closed_under_load_loses_and_doubles_nothing_and_keeps_the_order(
     home, another_probe, eventually, state_of, ask
 ):
@@ -182,8 +183,9 @@ def test_a_cell_opened_and_closed_under_load_loses_and_doubles_nothing_and_keeps
     def keep_telling():
         while not is_over.is_set():
             numbers = range(len(told), len(told) + 40)
-            tell(home, numbers, area=ELSEWHERE if len(told) % 160 == 120 else f"{XINGHUA}.901", keys=40)
+            tell(home, numbers, area=ELSEWHERE if len(told) % 160 == 120 else f"{XINGHUA}.901", keys=200)
             told.extend(numbers)
+            is_over.wait(0.3)
 
     telling = threading.Thread(target=keep_telling)
     telling.start()
@@ -193,13 +195,14 @@ def test_a_cell_opened_and_closed_under_load_loses_and_doubles_nothing_and_keeps
         eventually(lambda: state_of("xinghua") == "open", 90)
         eventually(lambda: "xinghua" in {row["cell"] for row in home.effects()}, 60)
         ask("POST", "/xinghua/close")
-        eventually(lambda: state_of("xinghua") == "empty", 90)
+        eventually(lambda: state_of("xinghua") == "empty", 180)
     finally:
         is_over.set()
         telling.join()
-    eventually(lambda: len(home.effects()) >= len(told), 120)
+    eventually(lambda: len(home.effects()) >= len(told), 180)
     assert once_and_in_order(home, range(len(told)))
     assert home.held("in_transit") + home.held("deferred") == []
+    assert len(home.held("done")) > 0  # something was held back, so the order was at stake
 
 
 def test_two_replicas_share_a_cell_in_order_and_a_killed_one_hands_over(
