@@ -203,8 +203,9 @@ def _close(api: Api, cell: Seen, *, moves: bool, wait: float) -> None:
             f"nothing for it: `wangge cell open {service} {name} --areas {','.join(cell.areas)} --lanes "
             f"{len(cell.lanes)}`, then close it."
         )
-    if cell.state != "empty":
-        api.call(service, "POST", f"/v1/cells/{name}/close")
+    if cell.state == "empty":
+        return
+    api.call(service, "POST", f"/v1/cells/{name}/close")
     if moves:
         _move_home(api, service, name, wait)
     elif not cell.is_shared:

@@ -22,9 +22,6 @@ from wangge.contracts.areas import Area
 from wangge.contracts.envelope import CONTENT_TYPE, Event
 from wangge.contracts.events import REGISTRY, SUBSCRIPTIONS
 
-RECEIPT_OWNER = REGISTRY["receipt.issued.v1"].owner
-"""Which service answers publishers."""
-
 #: Seconds between looks.
 LOOK_SECONDS = 0.5
 
@@ -60,6 +57,7 @@ class Bench:
     seconds: float = 30.0
     told: list[Told] = field(default_factory=list)
     receipts: list[Told] = field(default_factory=list)
+    elsewhere: set[str] = field(default_factory=set)
     sent: dict[str, Event] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -69,9 +67,8 @@ class Bench:
         self._listening = self._connection.channel()
         self._listening.auto_decode = False
         queue = self._listening.queue_declare("", exclusive=True, auto_delete=True).queue
-        self._listening.queue_bind(queue, f"{self.service}.events", "#")
-        if self.service == RECEIPT_OWNER:
-            self._listening.queue_bind(queue, "receipts", "#")
+        for exchange in sorted({contract.on_exchange for contract in REGISTRY}):
+            self._listening.queue_bind(queue, exchange, "#")
         self._listening.basic_consume(queue, callback=self._heard, no_ack=True)
         self.lanes = sorted(lane.name for lane in self.management.lanes(self.service).get(self.cell, []))
         return self
@@ -143,7 +140,8 @@ class Bench:
             try:
                 self._connection.drain_events(timeout=left)
             except TimeoutError:
-                return
+                break
+        self._connection.heartbeat_tick()
 
     def until(self, is_true: Callable[[], Any]) -> Any:
         """What it answers once it is true, or at last."""
@@ -163,14 +161,25 @@ class Bench:
         ]
 
     def told_here(self) -> list[Told]:
-        """The facts of the tested area that this run's events may have caused, whatever they say of their cause."""
+        """The facts of the tested area, whatever they say of their cause, unless it is an event of somebody else."""
         area = Area.parse(self.samples.area)
-        return [told for told in self.told if _lies_in(told.document.get("area"), area)]
+        return [
+            told
+            for told in self.told
+            if _lies_in(told.document.get("area"), area)
+            and told.document.get("causationid") not in self.elsewhere
+        ]
 
     def _heard(self, message: amqp.Message) -> None:
         body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
-        heard = self.receipts if message.delivery_info["exchange"] == "receipts" else self.told
-        heard.append(Told(body, dict(message.properties), message.delivery_info["routing_key"]))
+        told = Told(body, dict(message.properties), message.delivery_info["routing_key"])
+        match message.delivery_info["exchange"]:
+            case "receipts":
+                self.receipts.append(told)
+            case exchange if exchange == f"{self.service}.events":
+                self.told.append(told)
+            case _:
+                self.elsewhere.add(str(told.document.get("id")))
 
 
 def _lies_in(code: Any, area: Area) -> bool:
