@@ -3,7 +3,7 @@
 import amqp
 import pytest
 from kit.foreign import running, wangge, webhook
-from kit.invariants import Records
+from kit.reading import Reader
 from kit.waiting import eventually
 
 from wangge.cli.api import Api
@@ -133,4 +133,4 @@ def a_closing(town, system):
 
 
 def processed(system):
-    return {row["event_id"] for row in Records(system).rows("points", "SELECT event_id FROM inbox")}
+    return {row["event_id"] for row in Reader.of(system).rows("points", "SELECT event_id FROM inbox")}
