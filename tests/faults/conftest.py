@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from kit.fault_report import FaultReport
 from kit.ledger import Ledger
-from kit.probing import ProbeWorld
+from kit.probe_world import ProbeWorld
 from kit.reading import Reader
 from kit.town import Town
 

@@ -17,15 +17,10 @@ import psycopg2
 import psycopg2.extras
 import requests
 
-from kit.ledger import Ledger
 from kit.publishing import Outgoing, publish_all
-from kit.quiescence import nothing_lost_nothing_doubled
-from kit.reading import Reader
-from kit.records import Records
 from kit.waiting import eventually
 from wangge.chassis import broker
 from wangge.chassis.ids import new_id
-from wangge.cli.local import LocalSystem
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -152,7 +147,7 @@ class ProbeProcess:
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of the probe's database."""
-        return _sql(self.database_uri, statement, *values)
+        return sql(self.database_uri, statement, *values)
 
     def effects(self) -> list[dict[str, Any]]:
         """What took effect, in order."""
@@ -166,75 +161,6 @@ class ProbeProcess:
         """The sum of a metric's lines."""
         lines = requests.get(f"{self.health}/metrics", timeout=5).text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
-class ProbeWorld:
-    """Processes of the probe on one database and one virtual host, what the world told them, and the checker."""
-
-    def __init__(
-        self, servers: LocalSystem, database_uri: str, amqp_uri: str, redis_uri: str, directory: Path
-    ) -> None:
-        self.servers = servers
-        self.database_uri = database_uri
-        self.amqp_uri = amqp_uri
-        self.ledger = Ledger(owner="world")
-        self.reader = Reader(
-            {"probe": database_uri}, servers.rabbitmq, {THING_TOLD: ("probe",)}, amqp_uri=amqp_uri
-        )
-        self._redis_uri = redis_uri
-        self._directory = directory
-        self._processes: list[ProbeProcess] = []
-
-    def process(self) -> ProbeProcess:
-        """A further process, not started yet."""
-        log = self._directory / f"probe-{len(self._processes) + 1}.log"
-        keys_dir = self.servers.keys_dir
-        made = ProbeProcess(self.database_uri, self.amqp_uri, self._redis_uri, keys_dir, log)
-        self._processes.append(made)
-        return made
-
-    def started(self, **env: str) -> ProbeProcess:
-        """A further process that runs."""
-        made = self.process()
-        made.start(**env)
-        return made
-
-    def tell(self, *things: dict[str, Any], in_order: bool = True) -> list[dict[str, Any]]:
-        """Publish things that must take effect once, in the order of their keys; answers the events."""
-        events = [told(new_id(), thing) for thing in things]
-        self.ledger.good(*events, in_order=in_order)
-        self.publish(*events)
-        return events
-
-    def tell_poison(self, *poison: dict[str, Any] | bytes) -> None:
-        """Publish what must be parked: raw bodies, or events whose handler fails for good."""
-        self.ledger.poison(*poison)
-        self.publish(*poison)
-
-    def publish(self, *messages: dict[str, Any] | bytes) -> None:
-        """Publish events and raw bodies without noting them."""
-        publish_all(self.amqp_uri, map(_outgoing, messages))
-
-    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of the probe's database."""
-        return _sql(self.database_uri, statement, *values)
-
-    def effects(self) -> int:
-        """How many things took effect."""
-        return int(self.sql("SELECT count(*) AS n FROM effect")[0]["n"])
-
-    def mend(self, mood: str) -> None:
-        """Let the handler behave from now on where it misbehaved for `mood`."""
-        self.sql("INSERT INTO mended VALUES (%s) ON CONFLICT DO NOTHING", mood)
-
-    def nothing_lost_nothing_doubled(self, seconds: float = 120.0) -> Records:
-        """The end of every test: the probe comes to rest and the checker has no complaint."""
-        return nothing_lost_nothing_doubled(self.reader, self.ledger, seconds)
-
-    def stop(self) -> None:
-        """End all processes."""
-        for process in self._processes:
-            process.stop(signal.SIGKILL)
 
 
 @contextmanager
@@ -278,14 +204,8 @@ def told(event_id: str, thing: dict[str, Any], event_type: str = THING_TOLD) -> 
     }
 
 
-def _outgoing(message: dict[str, Any] | bytes) -> Outgoing:
-    if isinstance(message, bytes):
-        return Outgoing(message, "world.events", "thing.told.14.08.02")
-    key = message.get("partitionkey", "")
-    return Outgoing(orjson.dumps(message), "world.events", "thing.told.14.08.02", {"partitionkey": key})
-
-
-def _sql(uri: str, statement: str, *values: Any) -> list[dict[str, Any]]:
+def sql(uri: str, statement: str, *values: Any) -> list[dict[str, Any]]:
+    """Rows of a database."""
     connection = psycopg2.connect(uri.replace("+psycopg2", ""))
     try:
         with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
