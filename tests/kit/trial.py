@@ -65,7 +65,7 @@ class Trial:
             f"{self.town.addresses.service('intake').http_url}/v1/reports",
             json=event["data"],
             headers={"X-API-Key": publishers.api_key_of(self.town.directory, LOGIN)},
-            timeout=30,
+            timeout=60,
         )
         if answer.status_code == 201:
             self.sent.append(event)

@@ -13,8 +13,9 @@ import psycopg2
 from eventlet.hubs import trampoline
 from psycopg2 import extensions
 
-#: Seconds for an answer: more than the server's own statement timeout, which gives a better reason.
-ANSWER_SECONDS = 30.0
+#: Seconds for an answer: more than the server's own statement timeout, which gives a better reason, and less than a
+#: handler may take, so that a silent database is not taken for a slow handler.
+ANSWER_SECONDS = 28.0
 
 #: Seconds to connect.
 CONNECT_SECONDS = 5.0
