@@ -2,7 +2,8 @@
 
 Guarantee: every outbox row is published and confirmed, however often the process or the broker dies; facts leave in
 the order of their rows, one process of the service at a time. A row counts as published only once the broker has
-confirmed it. Limit: a crash between confirm and mark publishes again, under the same event id (the inbox absorbs it).
+confirmed it. Limits: a crash between confirm and mark publishes again, under the same event id (the inbox absorbs it); a
+queue that is full for a moment may take a later fact of a round before an earlier one.
 """
 
 from __future__ import annotations
