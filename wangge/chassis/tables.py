@@ -123,6 +123,7 @@ idempotency_key = Table(
     Column("status", Integer),
     Column("body", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("idempotency_created", "created_at"),
 )
 
 clock_position = Table(

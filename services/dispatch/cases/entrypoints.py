@@ -7,12 +7,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
-from services.dispatch.cases import closing, conditions, facts, filing, handling, schemas, store
+from services.dispatch.cases import closing, conditions, facts, filing, handling, listing, schemas, store
 from services.dispatch.cases.batches import Batch
 from services.dispatch.cases.conditions import MAY
 from services.dispatch.cases.filing import Report
+from services.dispatch.cases.listing import Sight
 from services.dispatch.cases.model import Actor, Case, CaseState, Command, Moved
-from services.dispatch.cases.store import Reporter, Serials, Sight
+from services.dispatch.cases.store import Reporter, Serials
 from services.dispatch.directory import store as directory
 from services.dispatch.directory.model import Person
 from services.dispatch.sites import store as sites
@@ -103,7 +104,7 @@ class CaseEntrypoints:
         actor = _actor(tx, ask)
         query = dict(ask.query)
         limit, after = query.pop("limit"), _after(query.pop("cursor"))
-        found = store.listed(tx, _sight(ask, actor), query, after, limit + 1)
+        found = listing.listed(tx, _sight(ask, actor), query, after, limit + 1)
         cut = page(found, limit, lambda case: (case.filed_at.isoformat(), case.case_no))
         return cut | {"items": [_shown(case, actor, tx.now) for case in cut["items"]]}
 

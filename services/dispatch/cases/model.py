@@ -31,6 +31,17 @@ class CaseState(StrEnum):
     FORCED_CLOSED = "forced_closed"
 
 
+ENDED = frozenset(
+    {
+        CaseState.CLOSED,
+        CaseState.ARCHIVED,
+        CaseState.CANCELLED,
+        CaseState.TRANSFERRED,
+        CaseState.FORCED_CLOSED,
+    }
+)
+"""Where nobody has anything left to do; every other state is open."""
+
 CASE_STATE_LABELS = {
     CaseState.FILED: "已立案",
     CaseState.DISPATCHED: "已派遣",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
@@ -26,26 +26,24 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    false,
-    or_,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from services.dispatch.calendars.model import Clock, Limit
-from services.dispatch.cases.model import Case, CaseState, FlowRecord, Moved
+from services.dispatch.cases.model import ENDED, Case, CaseState, FlowRecord, Moved
 from services.dispatch.cases.parts import Assignment, PartState, Stage, StageClock
 from services.dispatch.categories.model import ClockFrom
 from services.dispatch.metadata import metadata
 from wangge.chassis.database import Database
 from wangge.chassis.errors import NotFound, Stale
 from wangge.chassis.transaction import Transaction
-from wangge.contracts.areas import Area, Level
 
 INSTANT = DateTime(timezone=True)
+
+_ENDED = ", ".join(f"'{state}'" for state in sorted(ENDED))
 
 # not `case`: that is a word of SQL
 cases = Table(
@@ -101,11 +99,14 @@ cases = Table(
     Column("deadline", INSTANT),
     Column("next_due_at", INSTANT),
     Index("cases_filed", "filed_at", "case_no"),
-    Index("cases_state", "state", "filed_at", "case_no"),
-    Index("cases_area", "area", "filed_at", postgresql_ops={"area": "text_pattern_ops"}),
-    Index("cases_lead", "lead", "filed_at", "case_no"),
-    Index("cases_units", "units", postgresql_using="gin"),
-    Index("cases_deadline", "deadline"),
+    Index(
+        "cases_open",
+        "state",
+        "filed_at",
+        "case_no",
+        "deadline",
+        postgresql_where=text(f"state NOT IN ({_ENDED})"),
+    ),
     Index("cases_due", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
 )
 
@@ -242,23 +243,10 @@ class Reporter:
     is_confidential: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What an asker may see: cases within the areas, and cases of the unit."""
-
-    areas: tuple[Area, ...]
-    unit: str | None
-
-    def sees(self, case: Case) -> bool:
-        """Whether this case is in sight."""
-        place = Area.parse(case.area)
-        return self.unit in case.units or any(area.contains(place) for area in self.areas)
-
-
 def find(tx: Transaction, case_no: str, lock: bool = False) -> Case:
     """The case. Raises `NotFound`."""
     wanted = select(cases).where(cases.c.case_no == case_no)
-    found = _loaded(tx, wanted.with_for_update() if lock else wanted)
+    found = loaded(tx, wanted.with_for_update() if lock else wanted)
     if not found:
         raise unknown(case_no)
     return found[0]
@@ -300,20 +288,10 @@ def history(tx: Transaction, case_no: str, after_seq: int, limit: int) -> Sequen
     return tx.execute(wanted.order_by(flow_record.c.seq).limit(limit)).all()
 
 
-def listed(
-    tx: Transaction, sight: Sight, filters: Mapping[str, Any], after: tuple[datetime, str] | None, limit: int
-) -> list[Case]:
-    """Up to `limit` cases in sight, the newest first, after the given filing time and number."""
-    wanted = select(cases).where(_in_sight(sight), *_filtered(filters))
-    if after:
-        wanted = wanted.where(tuple_(cases.c.filed_at, cases.c.case_no) < tuple_(*after))
-    return _loaded(tx, wanted.order_by(cases.c.filed_at.desc(), cases.c.case_no.desc()).limit(limit))
-
-
 def due(tx: Transaction, now: datetime, limit: int) -> list[Case]:
     """Up to `limit` cases whose deadline has passed, the oldest first, locked; what others hold is left to them."""
     wanted = select(cases).where(cases.c.next_due_at < now).order_by(cases.c.next_due_at).limit(limit)
-    return _loaded(tx, wanted.with_for_update(skip_locked=True))
+    return loaded(tx, wanted.with_for_update(skip_locked=True))
 
 
 def add_reporters(tx: Transaction, listed: Iterable[tuple[str, Reporter]]) -> None:
@@ -375,7 +353,8 @@ def _append(tx: Transaction, records: Iterable[FlowRecord]) -> None:
     _write(tx, INSERT_RECORD, [{**row, "evidence": list(row["evidence"])} for row in rows])
 
 
-def _loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:
+def loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:
+    """The cases of these rows, in their order, with their parts and clocks."""
     rows = tx.execute(wanted).mappings().all()
     numbers = [row["case_no"] for row in rows]
     if not numbers:
@@ -419,25 +398,3 @@ def _clock(row: RowMapping) -> StageClock:
     limit = Limit.parse(row["limit"])
     running = Clock(limit, row["started_at"], row["deadline"], finished_at=row["finished_at"])
     return StageClock(Stage(row["stage"]), row["number"], running, row["overdue_at"])
-
-
-def _in_sight(sight: Sight) -> ColumnElement[bool]:
-    seen = [_within(area) for area in sight.areas]
-    if sight.unit:
-        seen.append(cases.c.units.contains([sight.unit]))
-    return or_(false(), *seen)
-
-
-def _within(area: Area) -> ColumnElement[bool]:
-    inside = area.code.removesuffix("00") if area.level is Level.GRID else area.code
-    return cases.c.area.like(f"{inside}%")
-
-
-def _filtered(filters: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
-    for name in ("report_code", "state", "lead"):
-        if filters[name] is not None:
-            yield cases.c[name] == filters[name]
-    if filters["area"] is not None:
-        yield _within(Area.parse(filters["area"]))
-    if filters["due_before"] is not None:
-        yield cases.c.deadline < filters["due_before"]

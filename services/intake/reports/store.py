@@ -23,7 +23,6 @@ from sqlalchemy import (
     func,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy import (
@@ -35,9 +34,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.intake.metadata import metadata
 from services.intake.people.model import Contact
 from services.intake.reports.model import Command, Incident, Report, ReportStatus
-from services.intake.saving import within
 from wangge.chassis.errors import NotFound, Stale, Temporary
+from wangge.chassis.newest import newest, way
 from wangge.chassis.rows import as_rows, insert_all
+from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
@@ -55,6 +55,9 @@ DEGREE_METRES = 110_000.0
 
 report_numbers = NumberSequence("report_number", metadata=metadata)
 near_epochs = NumberSequence("near_epoch_number", metadata=metadata)
+
+#: Digits of the areas by which lists of reports are indexed: street, community, grid.
+KEYED = (9, 12, 15)
 
 _IS_OPEN = "status IN ('submitted', 'accepted', 'filed')"
 
@@ -103,12 +106,16 @@ reports = Table(
         "report_open_near",
         "community",
         "category",
+        "lat",
         postgresql_where=text(f"{_IS_OPEN} AND lng IS NOT NULL"),
     ),
     Index("report_received", "received_at", "code"),
-    Index("report_status", "status", "received_at", "code"),
+    Index("report_under_way", "status", "received_at", "code", postgresql_where=text("status <> 'closed'")),
     Index("report_channel", "channel", "received_at", "code"),
-    Index("report_area", "area", "received_at", "code", postgresql_ops={"area": "text_pattern_ops"}),
+    *(
+        Index(f"report_area_{digits}", text(f"left(area, {digits})"), "received_at", "code")
+        for digits in KEYED
+    ),
     Index("report_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
@@ -324,17 +331,18 @@ def merged_into(tx: Transaction, code: str) -> list[Report]:
 
 def listed(tx: Transaction, chosen: Filter, after: tuple[datetime, str] | None, limit: int) -> list[Report]:
     """Reports in one's scope, the latest first."""
-    query = select(reports).where(within(reports.c.area, chosen.scope))
-    if chosen.area:
-        query = query.where(within(reports.c.area, [chosen.area]))
-    if chosen.status:
-        query = query.where(reports.c.status == chosen.status)
-    if chosen.channel:
-        query = query.where(reports.c.channel == chosen.channel)
-    if after:
-        query = query.where(tuple_(reports.c.received_at, reports.c.code) < after)
-    query = query.order_by(reports.c.received_at.desc(), reports.c.code.desc()).limit(limit)
-    return [_report(row) for row in tx.execute(query).mappings()]
+    keys = (reports.c.received_at, reports.c.code)
+    others = [
+        reports.c[name] == value
+        for name, value in (("status", chosen.status), ("channel", chosen.channel))
+        if value
+    ]
+    ways = [
+        way(select(*keys), keys, [inside(reports.c.area, place, KEYED), *others], after, limit)
+        for place in places(chosen.scope, chosen.area)
+    ]
+    found = tx.execute(newest(reports, list(reports.c), ways, limit)) if ways else None
+    return [_report(row) for row in found.mappings()] if found else []
 
 
 def masters_of(tx: Transaction, found: Sequence[Report]) -> dict[str, Report]:

@@ -17,7 +17,6 @@ from wangge.chassis.http import Ask, route
 from wangge.chassis.pages import PageQuery, key_of, page
 from wangge.chassis.service import every, on
 from wangge.chassis.transaction import Transaction
-from wangge.contracts.areas import ENDS, Area, Level
 from wangge.contracts.envelope import Event
 
 OVERSEERS = frozenset({"admin", "dispatcher", "community_secretary", "auditor"})
@@ -164,12 +163,7 @@ def _own(who: Principal) -> tuple[str, ...]:
 def _visible(who: Principal) -> Visible:
     if who.roles.isdisjoint(OVERSEERS):
         return Visible(_own(who))
-    return Visible(_own(who), tuple(_prefix(area) for area in who.areas))
-
-
-def _prefix(area: Area) -> str:
-    # a grid's own code ends in micro-grid 00: leave it out, so that its micro-grids match too
-    return area.code[: ENDS[Level.GRID]] if area.level is Level.GRID else area.code
+    return Visible(_own(who), who.areas)
 
 
 def _columns(message: Message) -> dict[str, Any]:

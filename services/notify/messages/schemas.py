@@ -77,6 +77,6 @@ class MessagePage(Schema):
 
 
 class InboxPage(MessagePage):
-    """A page of one's own inbox; `unread` counts all of it."""
+    """A page of one's own inbox; `unread` counts all of it, up to 1000."""
 
     unread = fields.Integer()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -23,12 +23,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    and_,
-    any_,
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     text,
@@ -41,7 +38,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from services.notify.contacts.model import Channel
 from services.notify.messages.model import OPEN, Message, MessageState, unknown_message
 from services.notify.metadata import metadata
+from wangge.chassis.ids import earliest_id
+from wangge.chassis.newest import newest, way
+from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
+from wangge.contracts.areas import Area
 
 #: Due messages that are looked at to find some whose recipients have not too many under way already.
 LOOKED_AT = 200
@@ -54,6 +55,17 @@ PURGE = 1000
 
 #: Minutes for which a message still goes out by an address that came to be known after it was written.
 RECENT_MINUTES = 5
+
+#: Minutes by which the clocks of processes may differ where ids are compared with instants.
+SLACK_MINUTES = 1
+
+#: Unread messages are counted up to this many: further ones make no difference to anybody.
+MOST_UNREAD = 1000
+
+#: Digits of the areas by which lists of messages are indexed.
+COMMUNITY_DIGITS = 12
+
+IS_UNREAD = "channel = 'inbox' AND state = 'delivered'"
 
 IS_OPEN = text("state IN ('queued', 'failed', 'sent')")
 
@@ -93,7 +105,14 @@ messages = Table(
     Index("messages_due", "not_before", "due_at", postgresql_where=IS_OPEN),
     Index("messages_subjects", "subjects", postgresql_using="gin"),
     Index("messages_recipient", "recipient", "message_id"),
-    Index("messages_state", "state", "message_id"),
+    Index(
+        "messages_undelivered",
+        "state",
+        "message_id",
+        postgresql_where=text("state NOT IN ('delivered', 'read')"),
+    ),
+    Index("messages_unread", "recipient", "message_id", postgresql_where=text(IS_UNREAD)),
+    Index("messages_community", text(f"left(area, {COMMUNITY_DIGITS})"), "message_id"),
     Index("messages_created", "created_at"),
 )
 
@@ -117,7 +136,7 @@ class Visible:
     """Whose messages somebody may see: their own, and those of the areas that are theirs to oversee."""
 
     recipients: tuple[str, ...]
-    prefixes: tuple[str, ...] = ()
+    areas: tuple[Area, ...] = ()
 
 
 def add(tx: Transaction, written: Collection[Message]) -> list[Message]:
@@ -159,44 +178,54 @@ def page(
     tx: Transaction, visible: Visible, filters: Mapping[str, Any], after: Sequence[Any] | None, limit: int
 ) -> list[Message]:
     """Messages, the newest first, after the one with this id."""
-    query = select(*COLUMNS).where(_sees(visible)).order_by(messages.c.message_id.desc()).limit(limit)
-    for name, column in (
-        ("recipient", messages.c.recipient),
-        ("event", messages.c.event_id),
-        ("state", messages.c.state),
-        ("channel", messages.c.channel),
-    ):
-        if filters[name] is not None:
-            query = query.where(column == filters[name])
+    named = {"recipient": "recipient", "event": "event_id", "state": "state", "channel": "channel"}
+    wanted = [
+        messages.c[column] == filters[name] for name, column in named.items() if filters[name] is not None
+    ]
     if filters["correlation"] is not None:
-        query = query.where(messages.c.subjects.contains([filters["correlation"]]))
-    if after is not None:
-        query = query.where(messages.c.message_id < str(after[0]))
-    return [_message(row) for row in tx.execute(query)]
+        wanted.append(messages.c.subjects.contains([filters["correlation"]]))
+    is_one_matter = filters["correlation"] is not None or filters["event"] is not None
+    seen = [_sees(visible)] if is_one_matter else _ways_of_seeing(visible)
+    return _newest(tx, [[each, *wanted] for each in seen], after, limit)
 
 
 def inbox(
     tx: Transaction, recipients: Sequence[str], after: Sequence[Any] | None, limit: int
 ) -> list[Message]:
     """Inbox messages of these recipients, unread first, then the newest first; after (is read, id)."""
-    is_read = messages.c.state == MessageState.READ
-    query = (
-        select(*COLUMNS)
-        .where(messages.c.recipient.in_(recipients), messages.c.channel == Channel.INBOX)
-        .order_by(is_read, messages.c.message_id.desc())
-        .limit(limit)
-    )
-    if after is not None:
-        was_read, message_id = bool(after[0]), str(after[1])
-        further = and_(is_read == was_read, messages.c.message_id < message_id)
-        query = query.where(further if was_read else or_(further, is_read))
-    return [_message(row) for row in tx.execute(query)]
+    was_read, last = (bool(after[0]), [after[1]]) if after else (False, None)
+    found = [] if was_read else _inbox(tx, recipients, MessageState.DELIVERED, last, limit)
+    if len(found) < limit:
+        behind = last if was_read else None
+        found += _inbox(tx, recipients, MessageState.READ, behind, limit - len(found))
+    return found
+
+
+def _inbox(
+    tx: Transaction, recipients: Sequence[str], state: MessageState, after: Sequence[Any] | None, limit: int
+) -> list[Message]:
+    kept = (messages.c.channel == Channel.INBOX, messages.c.state == state)
+    return _newest(tx, [[messages.c.recipient == each, *kept] for each in recipients], after, limit)
+
+
+def _newest(
+    tx: Transaction,
+    conditions: Sequence[Sequence[ColumnElement[bool]]],
+    after: Sequence[Any] | None,
+    limit: int,
+) -> list[Message]:
+    keys = (messages.c.message_id,)
+    last = None if after is None else (str(after[0]),)
+    ways = [way(select(*keys), keys, each, last, limit) for each in conditions]
+    return [_message(row) for row in tx.execute(newest(messages, COLUMNS, ways, limit))]
 
 
 def recent(tx: Transaction, recipients: Collection[str]) -> list[Message]:
     """What was lately put into the inboxes of these recipients."""
+    since = datetime.now(UTC) - timedelta(minutes=RECENT_MINUTES + SLACK_MINUTES)
     query = select(*COLUMNS).where(
         messages.c.recipient.in_(recipients),
+        messages.c.message_id > earliest_id(since),
         messages.c.channel == Channel.INBOX,
         messages.c.due_at > func.clock_timestamp() - timedelta(minutes=RECENT_MINUTES),
     )
@@ -204,13 +233,14 @@ def recent(tx: Transaction, recipients: Collection[str]) -> list[Message]:
 
 
 def unread(tx: Transaction, recipients: Sequence[str]) -> int:
-    """How many inbox messages of these recipients are not read."""
-    query = select(func.count()).where(
-        messages.c.recipient.in_(recipients),
-        messages.c.channel == Channel.INBOX,
-        messages.c.state == MessageState.DELIVERED,
+    """How many inbox messages of these recipients are not read, up to `MOST_UNREAD`."""
+    some = (
+        select(messages.c.message_id)
+        .where(messages.c.recipient.in_(recipients), text(IS_UNREAD))
+        .limit(MOST_UNREAD)
+        .subquery()
     )
-    return int(tx.execute(query).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def due(tx: Transaction, busy: Collection[tuple[str, Channel]]) -> list[Message]:
@@ -289,9 +319,13 @@ def purge(tx: Transaction) -> int:
 
 
 def _sees(visible: Visible) -> ColumnElement[bool]:
-    patterns = [f"{prefix}%" for prefix in visible.prefixes]
-    own = messages.c.recipient.in_(visible.recipients)
-    return or_(own, messages.c.area.like(any_(literal(patterns, ARRAY(Text))))) if patterns else own
+    return or_(*_ways_of_seeing(visible))
+
+
+def _ways_of_seeing(visible: Visible) -> list[ColumnElement[bool]]:
+    """Each of these by itself is found in the order of an index."""
+    there = [inside(messages.c.area, area, (COMMUNITY_DIGITS,)) for area in places(visible.areas)]
+    return [*(messages.c.recipient == recipient for recipient in visible.recipients), *there]
 
 
 def _row(message: Message) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -238,7 +238,7 @@ def _recorded(credited: Credited, item: RuleItem, ask: Ask, now: datetime) -> En
 
 
 def _page(
-    tx: Transaction, query: Mapping[str, Any], person_id: str | None, areas: Iterable[Area] | None
+    tx: Transaction, query: Mapping[str, Any], person_id: str | None, areas: Collection[Area] | None
 ) -> dict[str, Any]:
     before = key_of(query["cursor"], 1)
     filters = {name: query[name] for name in ("period", "state", "item")} | {"person_id": person_id}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Any
@@ -23,18 +23,23 @@ from sqlalchemy import (
     func,
     select,
     text,
+    true,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.points.entries.model import Entry, EntryState, Line, Source, Tally
-from services.points.members.store import within
 from services.points.metadata import metadata
 from services.points.rule_sets.model import Part
 from wangge.chassis.errors import NotFound, Stale
+from wangge.chassis.newest import newest, way
+from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
+
+#: Digits of the areas by which lists of entries are indexed.
+COMMUNITY_DIGITS = 12
 
 entries = Table(
     "entries",
@@ -81,6 +86,8 @@ entries = Table(
     Index("entry_person", "person_id", "entry_id"),
     Index("entry_case", "case_no", "closing", postgresql_where=text("case_no IS NOT NULL")),
     Index("entry_recorded", "entry_id", postgresql_where=text("state = 'recorded'")),
+    Index("entry_community", text(f"left(area, {COMMUNITY_DIGITS})"), "entry_id"),
+    Index("entry_community_period", text(f"left(area, {COMMUNITY_DIGITS})"), "period", "entry_id"),
 )
 
 tallies = Table(
@@ -199,18 +206,24 @@ def standing_of_case(tx: Transaction, case_no: str, closing: int) -> list[Entry]
 
 
 def page_of(
-    tx: Transaction, filters: Mapping[str, Any], areas: Iterable[Area] | None, before: str | None, limit: int
+    tx: Transaction,
+    filters: Mapping[str, Any],
+    areas: Collection[Area] | None,
+    before: str | None,
+    limit: int,
 ) -> list[Entry]:
     """Entries with these column values (None: any), in `areas` where given, older than `before`, newest first."""
-    query = select(entries).order_by(entries.c.entry_id.desc()).limit(limit)
-    for name, value in filters.items():
-        if value is not None:
-            query = query.where(entries.c[name] == value)
-    if areas is not None:
-        query = query.where(within(entries.c.area, areas))
-    if before is not None:
-        query = query.where(entries.c.entry_id < before)
-    return [_entry(row) for row in tx.execute(query)]
+    keys = (entries.c.entry_id,)
+    wanted = [entries.c[name] == value for name, value in filters.items() if value is not None]
+    after = None if before is None else (before,)
+    within = (
+        [true()]
+        if areas is None
+        else [inside(entries.c.area, area, (COMMUNITY_DIGITS,)) for area in places(areas)]
+    )
+    ways = [way(select(*keys), keys, [there, *wanted], after, limit) for there in within]
+    found = tx.execute(newest(entries, list(entries.c), ways, limit)) if ways else ()
+    return [_entry(row) for row in found]
 
 
 def _row(entry: Entry) -> dict[str, Any]:
