@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import requests
-
 from bench.growth import street
 from bench.growth.filling import DAYS
 from bench.growth.timing import Operation, Run, timed
@@ -200,14 +198,7 @@ def _board_of_county(query: Query) -> Operation:
 
 
 def _metrics(service: str) -> Operation:
-    def operation(town: Town) -> Run:
-        address = town.system.addresses.service(service, town.instance)
-        session = requests.Session()
-        return lambda: timed(
-            lambda: session.get(f"{address.health_url}/metrics", timeout=30).raise_for_status()
-        )
-
-    return operation
+    return lambda town: lambda: timed(lambda: town.metrics(service))
 
 
 # what they ask for

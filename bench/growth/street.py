@@ -37,7 +37,7 @@ def corner(number: int, place: int) -> tuple[float, float]:
     return 110.9 + ROOM * number + SIDE * column, 35.0 + SIDE * row
 
 
-def parts(number: int) -> dict[str, dict[str, Any]]:
+def parts(number: int, with_publishers: bool = True) -> dict[str, dict[str, Any]]:
     """What each service gets for the `number`-th community."""
     pack = packs.read(MODEL)
     made = {name: _moved(pack.part(name), pack, number) for name in PARTS}
@@ -45,7 +45,7 @@ def parts(number: int) -> dict[str, dict[str, Any]]:
         "grids": _grids(number),
         "centre": dict(zip(("lng", "lat"), corner(number, 1), strict=True)),
     }
-    if number > 1:
+    if number > 1 or not with_publishers:  # a publisher belongs to one site
         made["intake"]["publishers"] = []
     made["points"]["members"] += [
         {"person_id": f"g{number}-member-{each}", "org": "党支部", "status": "formal"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,17 +10,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg2
 import requests
 
 from bench.growth import filling, street
+from wangge.chassis.app import App
+from wangge.chassis.runner import build
+from wangge.chassis.settings import Settings
 from wangge.cli.api import Api
 from wangge.cli.local import SERVICES, LocalSystem
 from wangge.cli.local.rabbitmq import permissions_of
 from wangge.cli.token import sign
+from wangge.contracts.events import REGISTRY
 
 #: Seconds within which the directory's facts have reached every service.
 SETTLED_SECONDS = 120.0
@@ -36,6 +43,7 @@ class Town:
     filled_seconds: float = 0.0
     _local: threading.local = field(default_factory=threading.local)
     _tokens: dict[Any, str] = field(default_factory=dict)
+    _apps: dict[str, App] = field(default_factory=dict)
 
     @property
     def instance(self) -> str:
@@ -74,12 +82,27 @@ class Town:
             self.urls[service] + path,
             json=body,
             params={name: value for name, value in query.items() if value is not None},
-            headers={"Authorization": f"Bearer {self._token(who)}"},
+            headers={"Authorization": f"Bearer {self.token(who)}"},
             timeout=60,
         )
         if not answer.ok:
             raise RuntimeError(f"{service} {method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.json()
+
+    def metrics(self, service: str) -> None:
+        """Ask a service for its metrics, as Prometheus does."""
+        address = self.system.addresses.service(service, self.instance)
+        self._session().get(f"{address.health_url}/metrics", timeout=60).raise_for_status()
+
+    def app(self, service: str) -> App:
+        """The service's own parts on its database, in this process."""
+        if service not in self._apps:
+            environment = self.system.service_env(service, self.instance) | self.environment(service)
+            with patch.dict(os.environ, environment):
+                settings = Settings.from_environment(service)
+            module = import_module(f"services.{service}.service")
+            self._apps[service] = build(getattr(module, service.capitalize()), settings, REGISTRY)
+        return self._apps[service]
 
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):
@@ -87,7 +110,8 @@ class Town:
         session: requests.Session = self._local.session
         return session
 
-    def _token(self, who: Who) -> str:
+    def token(self, who: Who) -> str:
+        """A bearer token of theirs."""
         if who not in self._tokens:
             self._tokens[who] = sign(self.system.keys_dir, who.person, who.roles, who.areas, who.unit)
         return self._tokens[who]

@@ -5,7 +5,6 @@ Each run happens in a transaction that is rolled back, so that every run meets t
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,8 +22,6 @@ from wangge.chassis.delivery import Delivery
 from wangge.chassis.ids import new_id
 from wangge.chassis.inbox import Message
 from wangge.chassis.relay import Relay
-from wangge.chassis.runner import build
-from wangge.chassis.settings import Settings
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.envelope import Event
 from wangge.contracts.events import REGISTRY
@@ -44,8 +41,6 @@ SET_CLOCKS = text(
     "FROM cases AS c WHERE c.case_no = clocks.case_no AND c.next_due_at < now() AND clocks.finished_at IS NULL "
     "AND clocks.overdue_at IS NULL AND clocks.stage IN ('handle', 'check')"
 )
-
-_apps: dict[tuple[int, str], App] = {}
 
 
 def operations() -> dict[str, Operation]:
@@ -68,7 +63,7 @@ def operations() -> dict[str, Operation]:
 
 def _inside(service: str, act: Callable[[App, Transaction], Any]) -> Operation:
     def operation(town: Town) -> Run:
-        app = _app(town, service)
+        app = town.app(service)
 
         def run() -> float:
             with _rolled_back(app) as tx:
@@ -80,7 +75,7 @@ def _inside(service: str, act: Callable[[App, Transaction], Any]) -> Operation:
 
 
 def _sweep(town: Town) -> Run:
-    app = _app(town, "dispatch")
+    app = town.app("dispatch")
     # the method that the sweep's decorator wrapped takes the transaction, so that it can be rolled back
     swept = type(app.service).sweep_overdue.__wrapped__
 
@@ -101,7 +96,7 @@ def _sweep(town: Town) -> Run:
 
 def _handling(service: str, make: Callable[[Town], Callable[[], Event]]) -> Operation:
     def operation(town: Town) -> Run:
-        app, new_event = _app(town, service), make(town)
+        app, new_event = town.app(service), make(town)
 
         def run() -> float:
             messages = [Message(Delivery(b""), new_event()) for _ in range(BATCH)]
@@ -124,7 +119,7 @@ def _handle(app: App, tx: Transaction, messages: list[Message]) -> None:
 
 def _relay(service: str) -> Operation:
     def operation(town: Town) -> Run:
-        app = _app(town, service)
+        app = town.app(service)
         relay = Relay(app.database, app.settings.amqp_uris)
         return lambda: timed(relay.publish_pending)
 
@@ -242,25 +237,6 @@ def _event(event_type: str, source: str, subject: str, data: Mapping[str, Any], 
         sequence=sequence,
         origin=source,
     )
-
-
-# the services' own parts
-
-
-def _app(town: Town, service: str) -> App:
-    key = (town.cases, service)
-    if key not in _apps:
-        environment = town.system.service_env(service, town.instance) | town.environment(service)
-        before = dict(os.environ)
-        os.environ.update(environment)
-        try:
-            settings = Settings.from_environment(service)
-            module = import_module(f"services.{service}.service")
-            _apps[key] = build(getattr(module, service.capitalize()), settings, REGISTRY)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-    return _apps[key]
 
 
 @contextmanager

@@ -164,8 +164,8 @@ class ReportEntrypoints:
         return shown(store.find(tx, code))
 
     def _decidable(self, tx: Transaction, ask: Ask, code: str) -> Report:
-        store.lock_near(tx)  # nobody joins it while it is being decided about
         report = store.find(tx, code, lock=True)
+        store.lock_places(tx, {store.place_of(report)})  # nobody joins it while it is being decided about
         if not ask.who.covers(report.area):
             raise store.no_report(code)
         ask.expect_version(report.version)

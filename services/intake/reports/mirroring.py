@@ -40,8 +40,6 @@ def note(tx: Transaction, fact: CaseFact, near: NearIndex, client: redis.Redis) 
 
 def _mirror(tx: Transaction, near: NearIndex, client: redis.Redis) -> None:
     facts = _noted.pop(tx)
-    if any(fact.command is Command.REOPEN for fact in facts):
-        store.lock_near(tx)  # before the reports' own locks, as everywhere
     before = {report.code: report for report in store.locked(tx, {fact.report_code for fact in facts})}
     after = dict(before)
     steps: list[tuple[str, Step]] = []

@@ -34,7 +34,7 @@ from services.intake.reports.senders import Reporter, Sender
 from services.intake.reports.store import Step
 from services.intake.sites.model import Rejection
 from wangge.chassis.app import App
-from wangge.chassis.errors import FieldError, invalid
+from wangge.chassis.errors import FieldError, Stale, Temporary, invalid
 from wangge.chassis.seal import seal
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
@@ -199,14 +199,17 @@ def _steps(report: Report, sender: Sender) -> list[Step]:
 
 
 def vouch(tx: Transaction, master: Report, vouching: Report) -> None:
-    """Accept a report that waited for verification: a second one, itself acceptable at once, tells the same."""
+    """Accept a report that waited for verification: a second one, itself acceptable at once, tells the same.
+
+    Raises `Temporary` when somebody else decided about it at the same time.
+    """
     urgent = max(master.urgency, vouching.urgency, key=URGENCIES.index)
     accepted = move(master, Command.ACCEPT, urgency=urgent)
-    store.save(
-        tx,
-        accepted,
-        Step(Command.ACCEPT, master.status, accepted.status, note=f"also told by {vouching.code}"),
-    )
+    step = Step(Command.ACCEPT, master.status, accepted.status, note=f"also told by {vouching.code}")
+    try:
+        store.save(tx, accepted, step)
+    except Stale as stale:
+        raise Temporary("the report it joins was decided about at the same time") from stale
     tell(tx, accepted)
 
 

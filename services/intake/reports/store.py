@@ -7,6 +7,7 @@ from datetime import datetime
 from math import cos, radians
 from typing import Any
 from weakref import WeakKeyDictionary
+from zlib import crc32
 
 from sqlalchemy import (
     BigInteger,
@@ -41,10 +42,11 @@ from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
-#: Held from the search for a near report to the commit; any number that no other lock of this database has.
+#: Any number that no other lock of this database has: shared by all who add to the near index, alone who rebuilds it.
+#: Together with a place (community and category) it is the lock of whoever adds a report there.
 NEAR_LOCK = 7_203_102
 
-#: How long that lock is waited for: whoever holds it takes in a whole batch. Below the statement's own limit.
+#: How long these locks are waited for: whoever holds one is about to commit. Below the statement's own limit.
 NEAR_WAIT = "20s"
 
 #: Report numbers that a process takes at once.
@@ -165,6 +167,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """Where an open report is, as the near index knows it."""
+
+    community: str
+    category: str
+    code: str
+    lng: float
+    lat: float
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """Which reports a list shows."""
 
@@ -228,7 +241,15 @@ _MIRROR = text(
     "FROM jsonb_populate_recordset(NULL::reports, CAST(:rows AS jsonb)) AS told WHERE reports.code = told.code"
 )
 
-_LOCK_NEAR = select(func.set_config("lock_timeout", NEAR_WAIT, True), func.pg_advisory_xact_lock(NEAR_LOCK))
+_SHARE_NEAR = select(
+    func.set_config("lock_timeout", NEAR_WAIT, True), func.pg_advisory_xact_lock_shared(NEAR_LOCK)
+)
+_LOCK_PLACES = text(
+    f"SELECT count(pg_advisory_xact_lock({NEAR_LOCK}, place)) "  # noqa: S608 (a number of ours)
+    "FROM unnest(CAST(:places AS integer[])) AS place"
+)
+_TRY_NEAR = select(func.pg_try_advisory_xact_lock(NEAR_LOCK))
+_EPOCH = select(near_epoch.c.epoch)
 
 
 def next_number(tx: Transaction) -> int:
@@ -382,10 +403,28 @@ def name_of(tx: Transaction, subject_ref: str) -> str | None:
 # near duplicates
 
 
-def lock_near(tx: Transaction) -> int:
-    """Let one transaction at a time search and add; answers the index's epoch."""
-    tx.execute(_LOCK_NEAR)
-    return int(tx.execute(select(near_epoch.c.epoch)).scalar_one())
+def place_of(report: Report) -> int:
+    """The number of a report's community and category; two of them may have the same, which costs only waiting."""
+    return crc32(f"{report.community}:{report.category}".encode()) - 2**31
+
+
+def lock_places(tx: Transaction, places: Collection[int]) -> None:
+    """Be the only one to add, or to decide about, reports of these communities and categories, until the commit.
+
+    Taken in one order, so that two who want several do not wait for each other.
+    """
+    tx.execute(_SHARE_NEAR)
+    tx.execute(_LOCK_PLACES, {"places": sorted(places)})
+
+
+def try_near(tx: Transaction) -> bool:
+    """Try to keep everybody from adding until the commit; False where somebody is about to commit what they added."""
+    return bool(tx.execute(_TRY_NEAR).scalar_one())
+
+
+def epoch(tx: Transaction) -> int:
+    """The epoch that an index must carry to be used."""
+    return int(tx.execute(_EPOCH).scalar_one())
 
 
 def new_epoch(tx: Transaction) -> int:
@@ -420,11 +459,12 @@ def open_around(tx: Transaction, report: Report, metres: float) -> list[Report]:
     return [_report(row) for row in tx.execute(query).mappings()]
 
 
-def open_with_point(tx: Transaction) -> list[Report]:
-    """Every open report with a point."""
+def open_points(tx: Transaction) -> list[Point]:
+    """Where every open report with a point is."""
     write_arrivals(tx)
-    query = select(reports).where(text(_IS_OPEN), reports.c.lng.is_not(None))
-    return [_report(row) for row in tx.execute(query).mappings()]
+    columns = (reports.c.community, reports.c.category, reports.c.code, reports.c.lng, reports.c.lat)
+    rows = tx.execute(select(*columns).where(text(_IS_OPEN), reports.c.lng.is_not(None)))
+    return [Point(row.community, row.category, row.code, row.lng, row.lat) for row in rows]
 
 
 def _step_row(code: str, step: Step, at: datetime) -> dict[str, Any]:

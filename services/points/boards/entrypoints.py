@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.points.boards import store
-from services.points.boards.model import after, count_bands, ranked
+from services.points.boards.model import Part, Version, part_of
 from services.points.boards.schemas import BoardAnswer, BoardQuery
 from services.points.boards.sorted_sets import sorted_sets
 from services.points.periods.model import parse
@@ -18,7 +18,7 @@ from wangge.chassis.pages import key_of, page
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
-Totals = list[tuple[str, Decimal]]
+After = tuple[Decimal, str] | None
 
 
 class BoardEntrypoints:
@@ -33,27 +33,29 @@ class BoardEntrypoints:
         site = sites.of_asker(tx, ask.who, ask.query["area"])
         asked = Area.parse(ask.query["area"] or site.area)
         whole = asked.contains(Area.parse(site.area))
-        totals = self._totals(tx, site, code) if whole else store.totals(tx, code, asked)
-        standings = ranked(totals)
-        cursor = key_of(ask.query["cursor"], 2)
-        behind = after(standings, _decimal(cursor[0]), str(cursor[1])) if cursor else standings
-        limit = ask.query["limit"]
+        cursor, limit = key_of(ask.query["cursor"], 2), ask.query["limit"]
+        after = (_decimal(cursor[0]), str(cursor[1])) if cursor else None
+        if whole:
+            part = self._part(tx, site, code, after, limit + 1)
+        else:
+            part = part_of(store.totals(tx, code, asked), after, limit + 1)
         return {
             "period": code,
             "area": site.area if whole else asked.code,
-            "bands": count_bands(standings),
-            **page(behind[: limit + 1], limit, lambda each: (str(each.total), each.person_id)),
+            "bands": part.bands,
+            **page(part.standings, limit, lambda each: (str(each.total), each.person_id)),
         }
 
-    def _totals(self, tx: Transaction, site: Site, period: str) -> Totals:
-        """From the sorted set where it has the site's present version, else from the database, and made anew."""
+    def _part(self, tx: Transaction, site: Site, period: str, after: After, limit: int) -> Part:
+        """From the sorted set where it has the board's present version, else from the database, and made anew."""
         boards = sorted_sets(self.app.redis)
-        kept = boards.totals(site.site, period, site.boards_version)
+        version = Version(site.boards_version, store.version(tx, site.site, period))
+        kept = boards.part(site.site, period, version, after, limit)
         if kept is not None:
             return kept
         totals = store.totals(tx, period, Area.parse(site.area))
-        boards.replace(site.site, period, site.boards_version, totals)
-        return totals
+        boards.replace(site.site, period, version, totals)
+        return part_of(totals, after, limit)
 
 
 def _decimal(text: Any) -> Decimal:

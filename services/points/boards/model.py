@@ -71,16 +71,45 @@ def evaluate(sums: Sums, rules: RuleSet) -> Evaluation:
     return Evaluation(base, award, sums.penalty, total)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which state of a board something shows: `site` counts changes of its members, `board` those of its scores."""
+
+    site: int
+    board: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a board: some standings that follow one another, and how many of each colour the whole has."""
+
+    standings: list[Standing]
+    bands: dict[str, int]
+
+
 def ranked(totals: Iterable[tuple[str, Decimal]]) -> list[Standing]:
     """Everybody's place, the highest first, equal ones by id."""
+    return placed(sorted(totals, key=lambda each: (-each[1], each[0])), 1, 1)
+
+
+def placed(totals: Iterable[tuple[str, Decimal]], first_place: int, first_rank: int) -> list[Standing]:
+    """The standings of some who follow one another on a board, from the `first_place`-th on, who has `first_rank`."""
     standings: list[Standing] = []
-    for place, (person_id, total) in enumerate(sorted(totals, key=lambda each: (-each[1], each[0])), 1):
-        tied = standings[-1] if standings and standings[-1].total == total else None
-        standings.append(Standing(person_id, total, tied.rank if tied else place))
+    for place, (person_id, total) in enumerate(totals, first_place):
+        before = standings[-1] if standings else None
+        tied = before.rank if before and before.total == total else place
+        standings.append(Standing(person_id, total, tied if before else first_rank))
     return standings
 
 
-def after(standings: list[Standing], total: Decimal, person_id: str) -> list[Standing]:
+def part_of(totals: Iterable[tuple[str, Decimal]], after: tuple[Decimal, str] | None, limit: int) -> Part:
+    """Up to `limit` standings of a whole board, behind `after`."""
+    standings = ranked(totals)
+    behind = behind_of(standings, *after) if after else standings
+    return Part(behind[:limit], count_bands(standings))
+
+
+def behind_of(standings: list[Standing], total: Decimal, person_id: str) -> list[Standing]:
     """Those who stand behind this total and id, whether or not somebody still stands there."""
     return [each for each in standings if (-each.total, each.person_id) > (-total, person_id)]
 

@@ -7,10 +7,24 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Numeric, Row, Table, Text, and_, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Numeric,
+    Row,
+    Table,
+    Text,
+    and_,
+    column,
+    func,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 
-from services.points.boards.model import NOTHING_EARNED, Evaluation, evaluate
+from services.points.boards.model import NOTHING_EARNED, Evaluation, Version, evaluate
 from services.points.entries.model import Place, Sums
 from services.points.members.model import MemberStatus
 from services.points.members.store import members, within
@@ -18,6 +32,9 @@ from services.points.metadata import metadata
 from services.points.rule_sets import store as rule_sets
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
+
+# the sites' store knows the members, and they the boards, so their table is named here by its name
+_SITES = table("sites", column("site"), column("boards_version"))
 
 rows = Table(
     "board_rows",
@@ -30,6 +47,34 @@ rows = Table(
     Column("total", Numeric(5, 2), nullable=False),
     Column("rule_set_id", BigInteger, ForeignKey("rule_sets.rule_set_id"), nullable=False),
 )
+
+
+versions = Table(
+    "board_versions",
+    metadata,
+    Column("site", Text, ForeignKey("sites.site"), primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False, comment="counts changes of the board's scores"),
+)
+
+
+def version(tx: Transaction, site: str, period: str) -> int:
+    """How often the scores of a board were changed."""
+    query = select(versions.c.version).where(versions.c.site == site, versions.c.period == period)
+    return tx.execute(query).scalar() or 0
+
+
+def changed(tx: Transaction, boards: Collection[tuple[str, str]]) -> dict[tuple[str, str], Version]:
+    """Count a change of the boards (site, period); answers their new versions. The caller holds the posting lock."""
+    statement = insert(versions).values(
+        [{"site": site, "period": period, "version": 1} for site, period in sorted(boards)]
+    )
+    counted = statement.on_conflict_do_update(
+        index_elements=["site", "period"], set_={"version": versions.c.version + 1}
+    )
+    of_site = select(_SITES.c.boards_version).where(_SITES.c.site == versions.c.site).scalar_subquery()
+    rows = tx.execute(counted.returning(*versions.c, of_site.label("of_site")))
+    return {(row.site, row.period): Version(row.of_site, row.version) for row in rows}
 
 
 def sums_of(tx: Transaction, places: Collection[Place]) -> dict[Place, Sums]:

@@ -24,7 +24,6 @@ from services.points.entries.model import Book, Entry, Place, counter_entry
 from services.points.periods import store as periods
 from services.points.periods.model import first_open, parse
 from services.points.rule_sets import store as rule_sets
-from services.points.sites import store as sites
 from services.points.wallets import store as wallets
 from services.points.wallets.model import WalletMove, WalletReason, earned
 from wangge.chassis.ids import new_id
@@ -150,12 +149,13 @@ class Posting:
 
     def _refresh_boards(self, entries: list[Entry], evaluations: dict[Place, Evaluation]) -> None:
         sites_of = {entry.person_id: entry.site for entry in entries}
-        versions = sites.boards_changed(self._tx, sites_of.values())
         changed: dict[tuple[str, str], dict[str, Decimal]] = {}
         for (person_id, period), evaluation in evaluations.items():
             changed.setdefault((sites_of[person_id], period), {})[person_id] = evaluation.total
+        versions = boards.changed(self._tx, changed.keys())
         for (site, period), totals in changed.items():
-            self._tx.after_commit(partial(self._boards_in_redis.change, site, period, versions[site], totals))
+            version = versions[site, period]
+            self._tx.after_commit(partial(self._boards_in_redis.change, site, period, version, totals))
 
 
 def _wallet_move(entry: Entry) -> WalletMove:

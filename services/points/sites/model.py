@@ -8,7 +8,7 @@ from wangge.chassis.errors import invalid
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A community as its site pack describes it. `boards_version` counts whatever changes a board of it."""
+    """A community as its site pack describes it. `boards_version` counts changes of who is on its boards."""
 
     site: str
     name: str

@@ -78,6 +78,40 @@ def test_sorted_set_with_scores_of_another_version_is_not_shown(short_village):
     assert short_village.standings()[0] == (1, "m3", 61)
 
 
+def test_entry_of_another_period_leaves_the_sorted_set_in_use(short_village):
+    assert short_village.standings() == SHORT_BOARD
+    short_village.points.sql(
+        "INSERT INTO board_versions VALUES (%s, '2025Q2', 7) ON CONFLICT (site, period) DO UPDATE SET version = 7",
+        short_village.site,
+    )
+    short_village.points.sql("UPDATE board_rows SET total = 61 WHERE person_id = %s", short_village.id("m3"))
+    assert short_village.standings() == SHORT_BOARD
+
+
+def test_pages_from_the_sorted_set_are_those_of_the_database(short_village):
+    def pages() -> list[dict]:
+        found, cursor = [], {}
+        while cursor is not None:
+            page = short_village.board(limit=1, **cursor)
+            found.append({name: page[name] for name in ("items", "bands")})
+            cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else None
+        return found
+
+    short_village.points.flush_redis()
+    from_database = [short_village.board(limit=1)]
+    assert from_database[0]["items"] == pages()[0]["items"]
+    assert [page["items"][0]["rank"] for page in pages()] == [1, 1, 3, 4, 4]
+    assert {tuple(page["bands"].items()) for page in pages()} == {tuple(from_database[0]["bands"].items())}
+
+
+def test_cursor_of_somebody_who_has_left_goes_on_behind_their_place(short_village):
+    first = short_village.board(limit=2)
+    short_village.members = ["m1", "m3", "m4", "m5"]
+    short_village.apply()
+    behind = short_village.board(limit=2, cursor=first["next_cursor"])
+    assert [each["rank"] for each in behind["items"]] == [2, 3]
+
+
 def test_board_is_read_from_the_sorted_set_while_its_version_is_the_sites(short_village):
     """Shows that Redis is really asked: the record is changed behind its back."""
     assert short_village.standings() == SHORT_BOARD

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.points.boards.model import MemberBand, after, band_of, count_bands, evaluate, ranked
+from services.points.boards.model import (
+    MemberBand,
+    band_of,
+    behind_of,
+    count_bands,
+    evaluate,
+    part_of,
+    placed,
+    ranked,
+)
 from services.points.entries.model import Sums
 from services.points.rule_sets.model import RuleSet
 
@@ -73,6 +82,24 @@ def test_pages_of_a_board_hold_everybody_once(totals, size):
     seen, rest = [], board
     while rest:
         seen += rest[:size]
-        rest = after(board, seen[-1].total, seen[-1].person_id)
+        rest = behind_of(board, seen[-1].total, seen[-1].person_id)
     assert seen == board
     assert all(each.band in MemberBand for each in seen)
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 5).map(Decimal)), st.integers(0, 8)
+)
+def test_part_that_follows_a_place_has_the_ranks_of_the_whole(totals, skipped):
+    whole = ranked(totals.items())
+    rest = whole[skipped:]
+    if rest:
+        better = sum(1 for each in whole if each.total > rest[0].total)
+        assert placed([(each.person_id, each.total) for each in rest], skipped + 1, better + 1) == rest
+
+
+def test_part_of_a_board_stands_behind_the_cursor_and_counts_the_whole():
+    totals = [("m1", Decimal(6)), ("m2", Decimal(95)), ("m3", Decimal(6)), ("m4", Decimal(0))]
+    part = part_of(totals, (Decimal(6), "m1"), 1)
+    assert [(each.person_id, each.rank) for each in part.standings] == [("m3", 2)]
+    assert part.bands == {"red": 1, "orange": 0, "yellow": 0, "blue": 3}
