@@ -1,4 +1,7 @@
-"""What people and machines ask of the services over HTTP, as operations to time."""
+"""What people and machines ask of the services over HTTP, as operations to time.
+
+A page is cut so short that the smallest street fills it, too: what is compared is the work, not the rows shown.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +44,20 @@ def _of_dispatch() -> dict[str, Operation]:
         "cases: first page, everywhere": cases("province"),
         "cases: deep page, a unit's contact": cases("contact", _deep),
         "cases: deep page, a community": cases("secretary", _deep),
-        "cases: a unit's in hand": cases("contact", lambda _: {"state": "handling"}),
+        "cases: a unit's in hand": cases("contact", lambda _: {"state": "handling", "limit": 8}),
         "cases: waiting to be claimed, the street": cases("dispatcher", lambda _: {"state": "dispatched"}),
         "cases: closed, a community": cases("secretary", lambda _: {"state": "closed"}),
-        "cases: overdue, the street": cases("dispatcher", lambda _: {"state": "claimed", "due_before": now}),
-        "cases: overdue, a unit": cases("contact", lambda _: {"state": "dispatched", "due_before": now}),
-        "cases: one grid, the street": cases("dispatcher", lambda chance: {"area": _a_grid(chance)}),
+        "cases: overdue, the street": cases(
+            "dispatcher", lambda _: {"state": "claimed", "due_before": now, "limit": 15}
+        ),
+        "cases: overdue, a unit": cases(
+            "contact", lambda _: {"state": "dispatched", "due_before": now, "limit": 4}
+        ),
+        "cases: one grid, the street": cases(
+            "dispatcher", lambda chance: {"area": _a_grid(chance), "limit": 15}
+        ),
         "cases: one lead, the street": cases(
-            "dispatcher", lambda chance: {"lead": f"g{chance.randint(1, 9)}-gongdian"}
+            "dispatcher", lambda chance: {"lead": f"g{chance.randint(1, 9), 'limit': 20}-gongdian"}
         ),
         "cases: by report code": _of_sample(
             "secretary", "dispatch", "/v1/cases", CASES, lambda row: {"report_code": row[1]}
@@ -70,12 +79,17 @@ def _of_intake() -> dict[str, Operation]:
         "reports: waiting for a decision, a community": reports(
             "operator", lambda _: {"status": "submitted"}
         ),
-        "reports: under way, a grid's worker": reports("worker", lambda _: {"status": "filed"}),
+        "reports: waiting for a decision, the street": reports(
+            "dispatcher", lambda _: {"status": "submitted"}
+        ),
+        "reports: under way, a grid's worker": reports("worker", lambda _: {"status": "filed", "limit": 1}),
         "reports: one channel, a community": reports("operator", lambda _: {"channel": "patrol"}),
         "reports: a channel nobody used, a community": reports(
             "operator", lambda _: {"channel": "leader_batch"}
         ),
-        "reports: one grid, the street": reports("dispatcher", lambda chance: {"area": _a_grid(chance)}),
+        "reports: one grid, the street": reports(
+            "dispatcher", lambda chance: {"area": _a_grid(chance), "limit": 15}
+        ),
         "report: post with a point (near search)": _near,
         "receipt: by message": _receipt,
     }
@@ -90,8 +104,12 @@ def _of_points() -> dict[str, Operation]:
         "entries: waiting for review": _listing(
             "reviewer", "points", "/v1/entries", lambda _: {"state": "recorded"}
         ),
-        "entries: of a member": _listing("reviewer", "points", "/v1/members/g3-member-7/entries"),
-        "wallet: of a member": _listing("reviewer", "points", "/v1/members/g3-member-7/wallet"),
+        "entries: of a member": _listing(
+            "reviewer", "points", "/v1/members/g3-member-7/entries", lambda _: {"limit": 1}
+        ),
+        "wallet: of a member": _listing(
+            "reviewer", "points", "/v1/members/g3-member-7/wallet", lambda _: {"limit": 1}
+        ),
         "board: a community": _listing("reviewer", "points", f"/v1/boards/{_period()}"),
         "board: a county (cases / 20 members)": _board_of_county(lambda _: {}),
         "board: a county, deep page": _board_of_county(
@@ -105,7 +123,7 @@ def _of_notify() -> dict[str, Operation]:
         return _listing(who, "notify", "/v1/messages", query)
 
     return {
-        "messages: one's own": messages("member"),
+        "messages: one's own": messages("member", lambda _: {"limit": 2}),
         "messages: first page, a community": messages("secretary"),
         "messages: given up, a community": messages("secretary", lambda _: {"state": "dead"}),
         "messages: about a case": _of_sample(
@@ -115,8 +133,10 @@ def _of_notify() -> dict[str, Operation]:
             "SELECT case_no, '' FROM messages WHERE area LIKE %s ORDER BY random() LIMIT %s",
             lambda row: {"correlation": row[0]},
         ),
-        "inbox: a member's": _listing("member", "notify", "/v1/inbox"),
-        "inbox: of somebody told of every case": _listing("leader", "notify", "/v1/inbox"),
+        "inbox: a member's": _listing("member", "notify", "/v1/inbox", lambda _: {"limit": 2}),
+        "inbox: of somebody told of every case": _listing(
+            "leader", "notify", "/v1/inbox", lambda _: {"limit": 20}
+        ),
     }
 
 

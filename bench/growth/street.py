@@ -47,6 +47,9 @@ def parts(number: int, with_publishers: bool = True) -> dict[str, dict[str, Any]
     }
     if number > 1 or not with_publishers:  # a publisher belongs to one site
         made["intake"]["publishers"] = []
+    for item in made["points"]["rule_set"]["items"]:
+        if item["code"] == "A4":  # so that there is a table of entries to speak of
+            item["auto"]["categories"].append("E0110")
     made["points"]["members"] += [
         {"person_id": f"g{number}-member-{each}", "org": "党支部", "status": "formal"}
         for each in range(1, MEMBERS + 1)

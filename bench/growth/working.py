@@ -197,7 +197,7 @@ def _dispatched(_: Town) -> Callable[[], Event]:
 def _filed(town: Town) -> Callable[[], Event]:
     rows = town.rows(
         "intake",
-        "SELECT code, case_no, area FROM reports WHERE status = 'filed' ORDER BY random() LIMIT 2000",
+        "SELECT code, case_no, area FROM reports WHERE status = 'filed' ORDER BY received_at DESC LIMIT 200",
     )
     chance = random.Random("filed")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 #: Rows that a statement may read whatever it answers, and for each row that it answers: both are few beside a table.
-READ_ANYWAY, READ_A_ROW = 1200, 12
+READ_ANYWAY, READ_A_ROW = 2500, 12
 
 Plan = Mapping[str, Any]
 

@@ -40,7 +40,7 @@ def _counted(rows: Select[Any]) -> Select[Any]:
     return select(func.count()).select_from(rows.limit(MOST_COUNTED).subquery())
 
 
-_PENDING = _counted(select(outbox.c.id).where(outbox.c.published_at.is_(None)))
+_PENDING = _counted(select(outbox.c.id).where(outbox.c.published_at.is_(None)).order_by(outbox.c.id))
 _OLDEST = (
     select(func.extract("epoch", func.now() - outbox.c.created_at))
     .where(outbox.c.published_at.is_(None))

@@ -10,9 +10,9 @@ $$ SELECT left(ms, 8) || '-' || right(ms, 4) || '-7' || left(m, 3) || '-8' || su
    FROM (SELECT lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms, md5(salt) AS m) AS made $$;
 
 CREATE TEMP TABLE growth_categories (code text, name text, share float8, urgency text, assists int, needs_check bool,
-                                     is_danger bool, hours float8);
+                                     is_credited bool, hours float8);
 INSERT INTO growth_categories VALUES
-  ('E0110', '暴露生活垃圾', 0.30, 'none', 0, true, false, 12), ('G0201', '咨询', 0.48, 'none', 0, false, false, 34),
+  ('E0110', '暴露生活垃圾', 0.30, 'none', 0, true, true, 12), ('G0201', '咨询', 0.48, 'none', 0, false, false, 34),
   ('C0137', '路灯单盏不亮', 0.58, 'none', 0, true, false, 67), ('G0202', '帮办代办', 0.66, 'none', 0, false, false, 101),
   ('E0184', '违规养犬', 0.73, 'none', 2, true, false, 34), ('E0108b', '飞线充电', 0.79, 'high', 1, true, true, 12),
   ('E0508', '架空线缆脱落', 0.84, 'high', 1, true, true, 6), ('G0101', '邻里纠纷', 0.89, 'none', 1, true, false, 504),
@@ -40,7 +40,7 @@ placed AS (
 SELECT i, community, place, at, day, community_code, community_code || grid AS area, placed.category, name AS category_name,
        '140802' || to_char(day, 'YYYYMMDD') || lpad((i - min(i) OVER (PARTITION BY day) + 1)::text, 5, '0') AS case_no,
        'BG' || to_char(day, 'YYYYMMDD') || '-' || lpad(i::text, 6, '0') AS report_code,
-       urgency, assists AS a, needs_check, is_danger,
+       urgency, assists AS a, needs_check, is_credited,
        -- how far it is: 2 dispatched, 3 claimed, 4 handling, 5 handled, 6 checking, 8 closed
        CASE WHEN NOT is_open THEN 8
             ELSE least((ARRAY[2, 2, 2, 3, 4, 4, 4, 5, 6])[1 + floor(9 * pg_temp.chance(i, 5))::int],

@@ -5,7 +5,7 @@ SELECT pg_temp.id_at(at + interval '5 hours', 'entry' || i) AS entry_id, m.perso
   to_char(day, 'YYYY"Q"Q') AS period, day, at + interval '5 hours' AS at, case_no, i,
   row_number() OVER (PARTITION BY m.person_id, to_char(day, 'YYYY"Q"Q') ORDER BY i) AS nth
 FROM growth JOIN members AS m ON m.person_id = split_part(reporter, ':', 2) JOIN rule_sets AS r ON r.site = m.site
-WHERE reached = 8 AND is_danger;
+WHERE reached = 8 AND is_credited;
 
 INSERT INTO entries (entry_id, person_id, site, area, item, part, value, counted, rule_set_id, period, occurred_on, state, source,
   event_id, case_no, closing, evidence, recorded_by, recorded_at, posted_at, is_carried, version)

@@ -1,9 +1,10 @@
 """Lists the cases in somebody's sight, the newest first, at the same cost however many cases there are.
 
 The database keeps `case_sights` for it, as it keeps an index (a trigger of migration 0002): one row for each key by which
-a case is seen, which are its street, community and grid, the units concerned and the lead. A list reads each key of the
-asker backwards and stops at the end of its page. Limit: a filter that few cases of a key meet (`due_before`) reads on
-through the key's open, or closed, cases until the page is full; a scope above a street is read by the instant of filing.
+a case is seen, which are its community and grid, the units concerned and the lead. A list reads each key of the asker
+backwards and stops at the end of its page. Limit: a filter that few cases of a key meet (`due_before`) reads on through
+the key's open, or closed, cases until the page is full; a scope above a community is read by the instant of filing, where
+a street is never quiet for long.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    literal,
     or_,
     select,
+    true,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from services.dispatch.cases.model import ENDED, Case, CaseState
 from services.dispatch.cases.store import cases, loaded
@@ -38,7 +42,7 @@ from wangge.contracts.areas import ENDS, Area, Level
 sights = Table(
     "case_sights",
     metadata,
-    Column("key", Text, nullable=False, comment="area code of 9, 12 or 15 digits, unit:<id> or lead:<id>"),
+    Column("key", Text, nullable=False, comment="area code of 12 or 15 digits, unit:<id> or lead:<id>"),
     Column("is_open", Boolean, nullable=False),
     Column("filed_at", DateTime(timezone=True), nullable=False),
     Column("case_no", Text, nullable=False),
@@ -47,11 +51,7 @@ sights = Table(
 )
 
 #: The levels of area that have keys.
-KEYED = {
-    Level.STREET: ENDS[Level.STREET],
-    Level.COMMUNITY: ENDS[Level.COMMUNITY],
-    Level.GRID: ENDS[Level.GRID],
-}
+KEYED = frozenset({Level.COMMUNITY, Level.GRID})
 
 Page = tuple[datetime, str] | None
 
@@ -107,7 +107,7 @@ def _ways(sight: Sight, filters: Mapping[str, Any]) -> Iterator[Way]:
                 wide.append(_within(place))
         if wide:
             yield Way(None, (or_(*wide),))
-        if sight.unit:
+        if sight.unit and not (area and any(own.contains(area) for own in sight.areas)):
             yield Way(f"unit:{sight.unit}", within)
 
 
@@ -123,11 +123,21 @@ def _branches(
     keys = (sights.c.filed_at, sights.c.case_no)
     query = select(*keys)
     if conditions:
-        query = query.join(cases, cases.c.case_no == sights.c.case_no)
+        query = query.select_from(sights.join(_meeting(conditions), true()))
     for is_open in (True, False):
         if state is None or is_open is (CaseState(state) not in ENDED):
             by_key = (sights.c.key == each.key, sights.c.is_open.is_(is_open))
-            yield way(query, keys, (*by_key, *conditions), after, limit)
+            yield way(query, keys, by_key, after, limit)
+
+
+def _meeting(conditions: tuple[ColumnElement[bool], ...]) -> LateralFromClause:
+    """The case of a row of sights, if it meets the conditions, looked at row by row.
+
+    OFFSET 0 keeps it so. Left to itself the planner takes state and key for independent, expects few matches among
+    the open cases of a key, and reads and sorts all of them.
+    """
+    case = select(literal(1)).where(cases.c.case_no == sights.c.case_no, *conditions)
+    return case.offset(0).correlate(sights).lateral()
 
 
 def _in_sight(sight: Sight) -> ColumnElement[bool]:

@@ -58,8 +58,9 @@ DEGREE_METRES = 110_000.0
 report_numbers = NumberSequence("report_number", metadata=metadata)
 near_epochs = NumberSequence("near_epoch_number", metadata=metadata)
 
-#: Digits of the areas by which lists of reports are indexed: street, community, grid.
-KEYED = (9, 12, 15)
+#: Digits of the areas by which lists of reports are indexed: community and grid; by state, while it is under way. Above
+#: a community they are read by the instant of their coming: a street is never quiet for long.
+KEYED, KEYED_UNDER_WAY = (12, 15), (12,)
 
 _IS_OPEN = "status IN ('submitted', 'accepted', 'filed')"
 
@@ -113,6 +114,15 @@ reports = Table(
     ),
     Index("report_received", "received_at", "code"),
     Index("report_under_way", "status", "received_at", "code", postgresql_where=text("status <> 'closed'")),
+    Index(
+        "report_under_way_12",
+        text("left(area, 12)"),
+        "status",
+        "received_at",
+        "code",
+        "area",
+        postgresql_where=text("status <> 'closed'"),
+    ),
     Index("report_channel", "channel", "received_at", "code"),
     *(
         Index(f"report_area_{digits}", text(f"left(area, {digits})"), "received_at", "code")
@@ -358,8 +368,9 @@ def listed(tx: Transaction, chosen: Filter, after: tuple[datetime, str] | None, 
         for name, value in (("status", chosen.status), ("channel", chosen.channel))
         if value
     ]
+    keyed = KEYED if chosen.status in {None, ReportStatus.CLOSED} else KEYED_UNDER_WAY
     ways = [
-        way(select(*keys), keys, [inside(reports.c.area, place, KEYED), *others], after, limit)
+        way(select(*keys), keys, [inside(reports.c.area, place, keyed), *others], after, limit)
         for place in places(chosen.scope, chosen.area)
     ]
     found = tx.execute(newest(reports, list(reports.c), ways, limit)) if ways else None

@@ -26,7 +26,7 @@ def keys_of(dispatch, case_no: str) -> dict[str, bool]:
 
 def test_keys_of_a_case_follow_its_lead_its_closing_and_its_reopening(dispatch, intake):
     case_no = dispatch.case_of(intake.accept(category="E0110", area=GRID, urgency="none"))["case_no"]
-    filed = {STREET, COMMUNITY, GRID[:15], "unit:cleaning", "lead:cleaning"}
+    filed = {COMMUNITY, GRID[:15], "unit:cleaning", "lead:cleaning"}
     assert keys_of(dispatch, case_no) == dict.fromkeys(filed, True)
 
     dispatch.do(case_no, "close_on_spot", "worker-1", reply="已清理", note="到场即清")
@@ -103,7 +103,7 @@ def test_cases_of_before_are_listed_after_the_migration(database_uri):
         connection.commit()
         rows = connection.execute(text("SELECT key, is_open FROM case_sights ORDER BY key")).all()
     assert [tuple(row) for row in rows] == [
-        (key, False) for key in (STREET, COMMUNITY, GRID[:15], "lead:power", "unit:estate", "unit:power")
+        (key, False) for key in (COMMUNITY, GRID[:15], "lead:power", "unit:estate", "unit:power")
     ]
     engine.dispose()
 

@@ -19,9 +19,11 @@ from werkzeug.wrappers import Request
 from bench.growth import filling, street
 from bench.growth.towns import Town, Who
 from wangge.chassis.app import App
+from wangge.chassis.delivery import Delivery
 from wangge.chassis.health import HealthServer
 from wangge.chassis.http import routes_of
 from wangge.cli.local import SERVICES, LocalSystem
+from wangge.contracts.areas import Area
 
 CASES = 20_000
 
@@ -35,6 +37,7 @@ TELLING = {
     "auto_explain.log_level": "notice",
     "auto_explain.log_nested_statements": "on",
     "client_min_messages": "notice",
+    "random_page_cost": "1.1",  # a disk without arms, as everywhere today
 }
 
 VHOST = "plans"
@@ -44,17 +47,25 @@ ADMIN = Who("wangge-cli", ("admin",), (street.STREET,))
 
 @dataclass
 class Plans:
-    """The plans of the statements that ran since `clear`; psycopg2 appends the server's notices."""
+    """The plans of the statements that ran since `clear`, each with the service that asked."""
 
-    found: list[dict[str, Any]] = field(default_factory=list)
+    found: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def clear(self) -> None:
+        self.found.clear()
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Where psycopg2 appends what the server tells on one connection."""
+
+    service: str
+    plans: Plans
 
     def append(self, notice: str) -> None:
         _, marker, plan = notice.partition("plan:\n")
         if marker:
-            self.found.append(json.loads(plan))
-
-    def clear(self) -> None:
-        self.found.clear()
+            self.plans.found.append((self.service, json.loads(plan)))
 
 
 @dataclass
@@ -93,11 +104,9 @@ class InProcess(Town):
         is_new = service not in self._apps
         app = super().app(service)
         if is_new:
-            event.listen(app.database.engine, "connect", self._listen)
+            notices = Notices(service, self.plans)
+            event.listen(app.database.engine, "connect", lambda made, _: setattr(made, "notices", notices))
         return app
-
-    def _listen(self, connection: Any, _: Any) -> None:
-        connection.notices = self.plans
 
     def _routes(self, service: str) -> Map:
         if service not in self.routes:
@@ -119,6 +128,7 @@ def town(servers: LocalSystem) -> Iterator[InProcess]:
         for number in range(1, street.COMMUNITIES + 1):
             for service, part in street.parts(number, with_publishers=False).items():
                 made.call(ADMIN, service, "PUT", f"/v1/sites/{part['site']}", part)
+        _tell_people(made)
         for service in SERVICES:
             filling.fill(made.admin_uri(service), service, CASES, datetime.now(UTC) - timedelta(days=1))
             _tell_plans(made.admin_uri(service), f"plans_{service}")
@@ -129,6 +139,17 @@ def town(servers: LocalSystem) -> Iterator[InProcess]:
             made.app(service).close()
             servers.postgres.drop_database(f"plans_{service}")
         servers.rabbitmq.drop_vhost(VHOST)
+
+
+def _tell_people(made: InProcess) -> None:
+    """Let dispatch hear of the people of the third community, as over the bus."""
+    told = made.rows(
+        "intake",
+        "SELECT event_id, body FROM outbox WHERE type = 'person.changed.v1' AND routing_key LIKE %s ORDER BY id",
+        f"%.{'.'.join(Area.parse(street.community(3)).words)}%",
+    )
+    deliveries = [Delivery(body.encode(), "intake.events", message_id=event_id) for event_id, body in told]
+    made.app("dispatch").inbox.process(deliveries, made.app("dispatch").handlers)
 
 
 def _tell_plans(uri: str, database: str) -> None:

@@ -97,7 +97,8 @@ def test_filled_entry_is_taken_back_to_the_point(town):
 def test_filled_unread_message_is_read(town):
     ((message_id, person),) = town.rows(
         "notify",
-        "SELECT message_id, split_part(recipient, ':', 2) FROM messages WHERE state = 'delivered' LIMIT 1",
+        "SELECT message_id, split_part(recipient, ':', 2) FROM messages "
+        "WHERE state = 'delivered' AND starts_with(recipient, 'person:') LIMIT 1",
     )
     member = Who(person, ("party_member",), STREET)
     before = town.call(member, "notify", "GET", "/v1/inbox")["unread"]

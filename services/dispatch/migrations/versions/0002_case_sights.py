@@ -14,7 +14,7 @@ IS_OPEN = "state NOT IN ('archived', 'cancelled', 'closed', 'forced_closed', 'tr
 KEYS = """
 CREATE FUNCTION case_sight_keys(area text, units text[], lead text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT array_agg(DISTINCT key) FROM (
-    SELECT left(area, digits) FROM unnest(ARRAY[9, 12, 15]) AS digits WHERE length(area) >= digits
+    SELECT left(area, digits) FROM unnest(ARRAY[12, 15]) AS digits WHERE length(area) >= digits
     UNION ALL SELECT 'unit:' || unit FROM unnest(units) AS unit
     UNION ALL SELECT 'lead:' || lead WHERE lead IS NOT NULL
   ) AS keys(key)
@@ -64,7 +64,7 @@ def upgrade() -> None:
     op.create_table(
         "case_sights",
         sa.Column(
-            "key", sa.Text, nullable=False, comment="area code of 9, 12 or 15 digits, unit:<id> or lead:<id>"
+            "key", sa.Text, nullable=False, comment="area code of 12 or 15 digits, unit:<id> or lead:<id>"
         ),
         sa.Column("is_open", sa.Boolean, nullable=False),
         sa.Column("filed_at", sa.DateTime(timezone=True), nullable=False),
