@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnClause,
     ForeignKey,
     Numeric,
     Row,
     Table,
     Text,
     and_,
-    column,
     func,
+    literal_column,
     select,
-    table,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -34,7 +34,9 @@ from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
 # the sites' store knows the members, and they the boards, so their table is named here by its name
-_SITES = table("sites", column("site"), column("boards_version"))
+_OF_SITE: ColumnClause[int] = literal_column(
+    "(SELECT sites.boards_version FROM sites WHERE sites.site = board_versions.site)"
+)
 
 rows = Table(
     "board_rows",
@@ -72,8 +74,7 @@ def changed(tx: Transaction, boards: Collection[tuple[str, str]]) -> dict[tuple[
     counted = statement.on_conflict_do_update(
         index_elements=["site", "period"], set_={"version": versions.c.version + 1}
     )
-    of_site = select(_SITES.c.boards_version).where(_SITES.c.site == versions.c.site).scalar_subquery()
-    rows = tx.execute(counted.returning(*versions.c, of_site.label("of_site")))
+    rows = tx.execute(counted.returning(*versions.c, _OF_SITE.label("of_site")))
     return {(row.site, row.period): Version(row.of_site, row.version) for row in rows}
 
 
