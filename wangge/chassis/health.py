@@ -47,10 +47,7 @@ _OLDEST = (
     .order_by(outbox.c.id)
     .limit(1)
 )
-_HELD = {
-    state: _counted(select(held_event.c.id).where(held_event.c.state == state))
-    for state in HELD_STATES
-}
+_HELD = {state: _counted(select(held_event.c.id).where(held_event.c.state == state)) for state in HELD_STATES}
 
 
 class HealthServer:
