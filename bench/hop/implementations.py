@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,12 @@ class Implementation:
 
     name: str
     title: str
-    command: Callable[[Cell], list[str]]
+    command: Callable[[Cell, Mapping[str, str]], list[str]]
     environment: Callable[[Cell, Ports], dict[str, str]]
     word: Callable[[dict[str, Any]], Worded]
     share: float
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What `python -m bench.hop.tune` found best."""
 
 
 def _as_cloud_event(event: dict[str, Any]) -> Worded:
@@ -99,41 +101,60 @@ def _of_peer(cell: Cell, ports: Ports) -> dict[str, str]:
     }
 
 
-def _module(python: Path, *words: str) -> Callable[[Cell], list[str]]:
-    return lambda cell: [str(python), "-m", *words]
+def _module(python: Path, *words: str) -> Callable[[Cell, Mapping[str, str]], list[str]]:
+    return lambda cell, settings: [str(python), "-m", *words]
 
 
-def _celery(cell: Cell) -> list[str]:
+def _celery(cell: Cell, settings: Mapping[str, str]) -> list[str]:
     app = ["--app", "bench.hop.peers.celery_app", "worker"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "warning"]
-    return [str(PEERS), "-m", "celery", *app, *quiet, "--hostname", f"{cell.name}@localhost"]
+    pool = ["--pool", settings["HOP_POOL"], "--concurrency", settings["HOP_CONCURRENCY"]]
+    return [str(PEERS), "-m", "celery", *app, *quiet, *pool, "--hostname", f"{cell.name}@localhost"]
 
 
 OURS = Path(sys.executable)
+STOCK_NAMEKO = ["nameko", "run", "--config", "bench/hop/peers/nameko.yaml", "bench.hop.peers.stock_nameko"]
 
 IMPLEMENTATIONS = {
     each.name: each
     for each in (
         Implementation(
-            "loop", "hand-written loop", _module(OURS, "bench.hop.peers.loop"), _of_peer, _as_cloud_event, 1.0
+            "loop",
+            "hand-written loop",
+            _module(OURS, "bench.hop.peers.loop"),
+            _of_peer,
+            _as_cloud_event,
+            share=1.0,
         ),
-        Implementation("ours", "Wangge", _module(OURS, "bench.hop.ours"), _of_ours, _as_cloud_event, 1.0),
+        Implementation(
+            "ours", "Wangge", _module(OURS, "bench.hop.ours"), _of_ours, _as_cloud_event, share=1.0
+        ),
         Implementation(
             "nameko",
             "stock nameko",
-            _module(PEERS, "nameko", "run", "bench.hop.peers.stock_nameko"),
+            _module(PEERS, *STOCK_NAMEKO),
             _of_peer,
             _as_json,
-            0.2,
+            share=0.2,
+            settings={"HOP_CONCURRENCY": "40", "HOP_PREFETCH": "10"},
         ),
-        Implementation("celery", "Celery", _celery, _of_peer, _as_celery_task, 0.2),
+        Implementation(
+            "celery",
+            "Celery",
+            _celery,
+            _of_peer,
+            _as_celery_task,
+            share=0.2,
+            settings={"HOP_POOL": "prefork", "HOP_CONCURRENCY": "4", "HOP_PREFETCH": "4"},
+        ),
         Implementation(
             "faststream",
             "FastStream",
             _module(PEERS, "bench.hop.peers.faststream_app"),
             _of_peer,
             _as_cloud_event,
-            0.25,
+            share=0.25,
+            settings={"HOP_CONCURRENCY": "40"},
         ),
     )
 }

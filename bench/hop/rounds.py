@@ -143,9 +143,14 @@ def _start(
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONWARNINGS": "ignore",
         **implementation.environment(cell, system.ports),
+        **implementation.settings,
     }
     return subprocess.Popen(
-        implementation.command(cell), env=environment, cwd=REPOSITORY, stdout=output, stderr=output
+        implementation.command(cell, implementation.settings),
+        env=environment,
+        cwd=REPOSITORY,
+        stdout=output,
+        stderr=output,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import count
 from typing import Any
 
 import orjson
@@ -17,11 +19,33 @@ from wangge.contracts.events.intake import ReportAccepted
 
 ENVELOPE, INCIDENT, ACCEPTED = EnvelopeSchema(), IncidentReported(), ReportAccepted()
 
+
+def _places(columns: list[str]) -> str:
+    return f"({', '.join(['%s'] * len(columns))})"
+
+
 REPORT_COLUMNS = [column.name for column in reports.c]
 MOVE_COLUMNS = [column.name for column in report_moves.c if column.name != "id"]
 OUTBOX_COLUMNS = [
     "event_id", "type", "subject", "sequence", "exchange", "routing_key", "partitionkey", "body",
 ]  # fmt: skip
+
+INSERT_INBOX = (
+    "INSERT INTO inbox (source, event_id, type) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING event_id"
+)
+INSERT_REPORT = f"INSERT INTO reports ({', '.join(REPORT_COLUMNS)}) VALUES {_places(REPORT_COLUMNS)}"
+INSERT_MOVES = (
+    f"INSERT INTO report_moves ({', '.join(MOVE_COLUMNS)}) "
+    f"VALUES {_places(MOVE_COLUMNS)}, {_places(MOVE_COLUMNS)}"
+)
+INSERT_OUTBOX = f"INSERT INTO outbox ({', '.join(OUTBOX_COLUMNS)}) VALUES {_places(OUTBOX_COLUMNS)}"
+MARK_ONE = "UPDATE outbox SET published_at = clock_timestamp() WHERE event_id = %s"
+
+
+def numbered(statement: str) -> str:
+    """The statement with `$1`, `$2` … for its `%s`."""
+    numbers = count(1)
+    return re.sub("%s", lambda found: f"${next(numbers)}", statement)
 
 
 def read(body: bytes) -> dict[str, Any]:
