@@ -1,8 +1,9 @@
 # Wangge 网格. `make` or `make help` lists what can be done; nothing here touches a server that already runs.
 .DEFAULT_GOAL := help
-.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults bench images containers lock clean
+.PHONY: help install run up down demo check format test test-unit test-integration contracts scenarios faults bench bench-quick images containers lock clean
 
 BIN := .venv/bin
+BENCH := .venv/bench
 PYTEST := $(BIN)/python -m pytest
 
 help: ## Show this list
@@ -51,8 +52,18 @@ scenarios: install ## Stories from the field through all services
 faults: install ## kill -9, broker loss, duplicates, a random soak: nothing may be lost; writes docs/faults.md, takes half an hour
 	$(PYTEST) tests/faults -m faults --fault-report docs/faults.md
 
-bench: install ## How fast incidents become cases and notices on this machine
-	$(BIN)/python -W ignore bench/incidents.py
+bench: $(BENCH)/.installed ## Everything of docs/benchmarks.md, measured on this machine beside its peers (25 minutes)
+	$(BENCH)/bin/python -W ignore -m bench
+
+bench-quick: $(BENCH)/.installed ## The same in short: the shape, not the figures
+	$(BENCH)/bin/python -W ignore -m bench --quick
+
+$(BENCH)/.installed: bench/requirements.lock | install
+	$(BIN)/python -m venv $(BENCH)
+	$(BENCH)/bin/pip install -qq --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	$(BENCH)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation \
+	  --config-settings editable_mode=compat --editable .
+	@touch $@
 
 images: install ## Build the images of the services and, from Debian's packages, of the servers (needs Docker)
 	deploy/images.sh --servers
@@ -65,6 +76,9 @@ lock: install ## Resolve requirements*.in anew into requirements.lock (needs the
 	.venv/lock/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --upgrade requirements-dev.in --output-file requirements.lock
+	.venv/lock/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --constraints requirements.lock --upgrade bench/requirements.in --output-file bench/requirements.lock
 
 clean: ## Stop the system and remove its data, the environment and all caches
 	@if [ -x $(BIN)/wangge ]; then $(BIN)/wangge down --erase; fi

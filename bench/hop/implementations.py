@@ -136,7 +136,7 @@ IMPLEMENTATIONS = {
             _of_peer,
             _as_json,
             share=0.2,
-            settings={"HOP_CONCURRENCY": "40", "HOP_PREFETCH": "10"},
+            settings={"HOP_CONCURRENCY": "10", "HOP_PREFETCH": "10"},
         ),
         Implementation(
             "celery",
@@ -145,7 +145,7 @@ IMPLEMENTATIONS = {
             _of_peer,
             _as_celery_task,
             share=0.2,
-            settings={"HOP_POOL": "prefork", "HOP_CONCURRENCY": "4", "HOP_PREFETCH": "4"},
+            settings={"HOP_POOL": "threads", "HOP_CONCURRENCY": "16", "HOP_PREFETCH": "4"},
         ),
         Implementation(
             "faststream",

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,9 +18,10 @@ import orjson
 import psycopg2
 from sqlalchemy import create_engine
 
-from bench.hop.implementations import Cell, Worded
+from bench.hop.implementations import REPOSITORY, Cell, Worded
 from bench.hop.messages import COMMUNITIES
 from bench.hop.work import FACT_EXCHANGE
+from bench.publishing import Publisher
 from wangge.chassis import broker, schema, topology
 from wangge.chassis.topology import Topology
 from wangge.cli.local import LocalSystem
@@ -29,7 +29,7 @@ from wangge.contracts.areas import Area
 from wangge.contracts.events import REGISTRY
 
 TEMPLATE = "hop_template"
-MIGRATIONS = {"alembic_version": Path(__file__).parent / "ours/migrations"}
+MIGRATIONS = {"alembic_version": REPOSITORY / "bench/hop/ours/migrations"}
 
 #: Queues of all processes together.
 LANES = 4
@@ -51,6 +51,13 @@ def prepare(system: LocalSystem) -> None:
     engine.dispose()
 
 
+def copy_of_template(system: LocalSystem, name: str) -> str:
+    """A database with the empty tables of the hop; answers its address."""
+    with _postgres(system.postgres.url()) as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    return system.postgres.url().removesuffix("postgres") + name
+
+
 class Place:
     """The database and the queues of one round."""
 
@@ -59,9 +66,7 @@ class Place:
         self.name = f"hop_{uuid4().hex[:12]}"
         self._areas = CELLS[processes]
         self.amqp_uri = system.rabbitmq.create_vhost(self.name)
-        with self._postgres(system.postgres.url()) as cursor:
-            cursor.execute(f"CREATE DATABASE {self.name} TEMPLATE {TEMPLATE}")
-        self.database_uri = system.postgres.url().removesuffix("postgres") + self.name
+        self.database_uri = copy_of_template(system, self.name)
         self._connection = broker.connect((self.amqp_uri,), confirm_publish=True)
         self._channel = self._connection.channel()
         self._gate = self._connection.channel()
@@ -104,17 +109,11 @@ class Place:
 
     def fill(self, events: Sequence[dict[str, Any]], messages: Iterable[Worded]) -> None:
         """Publish the messages, as fast as the broker confirms them."""
-        unconfirmed = _Unconfirmed()
-        channel = self._connection.channel()
-        channel.confirm_select()
-        channel.events["basic_ack"].add(unconfirmed.acked)
-        for tag, (event, message) in enumerate(zip(events, messages, strict=True), start=1):
-            channel.basic_publish(_as_amqp(event, message), "incidents", _routing_key(event))
-            unconfirmed.last = tag
-            if tag % 500 == 0:
-                unconfirmed.wait(self._connection, 500)
-        unconfirmed.wait(self._connection, 0)
-        channel.close()
+        publisher = Publisher(self.amqp_uri)
+        for event, message in zip(events, messages, strict=True):
+            publisher.publish(_as_amqp(event, message), "incidents", _routing_key(event))
+            publisher.settle(at_most=500)
+        publisher.close()
 
     def is_subscribed(self) -> bool:
         """Whether every queue has a consumer beside the gate."""
@@ -152,14 +151,14 @@ class Place:
 
     def row(self, statement: str) -> tuple[Any, ...]:
         """The one row of a question to the round's database."""
-        with self._postgres(self.database_uri) as cursor:
+        with _postgres(self.database_uri) as cursor:
             cursor.execute(statement)
             found: tuple[Any, ...] = cursor.fetchone()
             return found
 
     def checkpoint(self) -> None:
         """Let PostgreSQL write what earlier rounds left, so that this one does not pay for it."""
-        with self._postgres(self.database_uri) as cursor:
+        with _postgres(self.database_uri) as cursor:
             cursor.execute("CHECKPOINT")
 
     def remove(self) -> None:
@@ -171,29 +170,13 @@ class Place:
     def _declared(self, queue: str) -> Any:
         return self._channel.queue_declare(queue, passive=True)
 
-    @contextmanager
-    def _postgres(self, uri: str) -> Iterator[Any]:
-        with closing(psycopg2.connect(uri)) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                yield cursor
 
-
-class _Unconfirmed:
-    def __init__(self) -> None:
-        self.last = self._confirmed = 0
-        self._singles: set[int] = set()
-
-    def acked(self, tag: int, multiple: bool) -> None:
-        if multiple:
-            self._confirmed = max(self._confirmed, tag)
-            self._singles = {single for single in self._singles if single > tag}
-        else:
-            self._singles.add(tag)
-
-    def wait(self, connection: Any, at_most: int) -> None:
-        while self.last - self._confirmed - len(self._singles) > at_most:
-            connection.drain_events(timeout=20)
+@contextmanager
+def _postgres(uri: str) -> Iterator[Any]:
+    with closing(psycopg2.connect(uri)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
 
 
 def _as_amqp(event: dict[str, Any], message: Worded) -> amqp.Message:

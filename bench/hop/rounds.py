@@ -73,7 +73,7 @@ def play(
             _await_facts(place, running, len(events))
             used = {name: seconds - before[name] for name, seconds in running.cpu().items()}
             memory = memory_of(*running.pids).pss
-        ended = _check(place, events)
+        ended = check(place, events)
         cpu = {name: round(1000 * seconds / len(events), 3) for name, seconds in used.items()}
         return Round(len(events), (ended - opened).total_seconds(), cpu, memory)
     finally:
@@ -179,7 +179,7 @@ def _await_facts(place: Place, running: Running, wanted: int) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _check(place: Place, events: Sequence[dict[str, Any]]) -> datetime:
+def check(place: Place, events: Sequence[dict[str, Any]]) -> datetime:
     """When the last fact was marked as confirmed. Raises `WrongEffects`."""
     number = len(events)
     found = place.row(COUNTS)
