@@ -16,7 +16,7 @@ from kit.waiting import eventually
 from bench import client
 from bench.client import Loaded
 from bench.e2e import one_at_a_time
-from bench.town import GRIDS, LOGIN, Running, running
+from bench.town import CATEGORIES, GRIDS, LOGIN, Running, running
 from wangge.cli.publishers import api_key_of
 
 #: Lines of one NDJSON body.
@@ -130,7 +130,7 @@ class Intake:
                 "title": f"电线垂落（{self._number}）",
                 "occurred_at": datetime.now(UTC),
                 "channel": "hotline_12345",
-                "category": "E0508",
+                "category": CATEGORIES[self._number % len(CATEGORIES)],
                 "urgency": "high",
                 "area": GRIDS[self._number % len(GRIDS)],
                 "external_no": f"http-{self._number}",

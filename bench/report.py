@@ -163,7 +163,7 @@ def _e2e(e2e: Section) -> Iterator[str]:
     yield ""
     yield (
         "Intake, dispatch, points and notify run as in production with the site pack of Hexi Xijie; an outside system "
-        "publishes over AMQP, the power company is told at an HTTP webhook, and the time is taken there. The bare chain is "
+        "publishes over AMQP, of each case a contact of the leading unit (one of eight) is told at an HTTP webhook, and the time is taken there. The bare chain is "
         "three processes with as many hops through quorum queues, as many commits of comparable rows and the same POST, and "
         "nothing else (`bench/chain.py`). Sustained is the highest rate at which the backlog of 30 s does not grow; a run "
         "counts only if every incident has one report, one case and one delivered notice."

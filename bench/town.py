@@ -1,4 +1,4 @@
-"""The four real services with a demo site, whose man at the power company is told of its cases at a webhook."""
+"""The four real services with a demo site, in which a contact of each leading unit is told of its cases at a webhook."""
 
 from __future__ import annotations
 
@@ -30,8 +30,18 @@ from kit.town import Town  # noqa: E402
 LOGIN = "hotline12345"
 GRIDS = ("14080200290200100", "14080200290200200", "14080200290200300", "14080200290200400")
 
-#: Who is told of these cases: the contact of the unit that leads them.
-LEAD = "person:hx-gongdian-contact"
+#: What is reported in turn, and who is told of it at a webhook: a contact of the unit that leads the case.
+TOLD = {
+    "E0502": "hx-ranqi-contact",
+    "E0504": "hx-reli-contact",
+    "E0501": "hx-gongshui-contact",
+    "E0508": "hx-gongdian-contact",
+    "E0110": "hx-huanwei-contact",
+    "E0104": "hx-jiedao-contact",
+    "E0496": "hx-zhifa-officer",
+    "G0101": "hx-mediator-1",
+}
+CATEGORIES = tuple(TOLD)
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Running:
             text=f"第 {number} 件：小区东门外电线垂落，离地不到两米，孩子从下面经过，请尽快处理。",
             title=f"电线垂落（{number}）",
             channel="hotline_12345",
-            category="E0508",
+            category=CATEGORIES[number % len(CATEGORIES)],
             urgency="high",
             area=GRIDS[number % len(GRIDS)],
             external_no=f"bench-{time.time_ns()}-{number}",
@@ -98,11 +108,14 @@ def running() -> Iterator[Running]:
 
 
 def _with_webhook(folder: Path, url: str) -> Path:
-    """A copy of the demo site in which that contact has an address."""
+    """A copy of the demo site in which those contacts have an address."""
     pack = folder / "hexixijie"
     shutil.copytree(REPOSITORY / "sites/hexixijie", pack)
     notify = yaml.safe_load((pack / "notify.yaml").read_text(encoding="utf-8"))
-    notify["contacts"] = [{"ref": LEAD, "channels": [{"channel": "webhook", "address": url}]}]
+    notify["contacts"] = [
+        {"ref": f"person:{person}", "channels": [{"channel": "webhook", "address": url}]}
+        for person in TOLD.values()
+    ]
     text = yaml.safe_dump(notify, allow_unicode=True, sort_keys=False)
     (pack / "notify.yaml").write_text(text, encoding="utf-8")
     return pack

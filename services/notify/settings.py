@@ -26,6 +26,8 @@ class NotifySettings:
     """Deliveries under way at once to one recipient, so that a slow one leaves room for the others."""
     lease_seconds: float
     """How long a delivery without an outcome is waited for, before it is tried again."""
+    look_seconds: float
+    """Between looks for messages that are due again or were queued by another process; a new one wakes its own."""
 
     @property
     def cut_off_seconds(self) -> float:
@@ -42,4 +44,5 @@ class NotifySettings:
             deliveries=env.int("DELIVERIES", 16),
             deliveries_each=env.int("DELIVERIES_EACH", 4),
             lease_seconds=env.float("DELIVERY_LEASE_SECONDS", 30.0),
+            look_seconds=env.float("DELIVERY_LOOK_SECONDS", 0.25),
         )

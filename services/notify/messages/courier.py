@@ -22,7 +22,7 @@ from nameko.extensions import Entrypoint
 
 from services.notify.contacts import store as contact_store
 from services.notify.contacts.model import Address, Channel
-from services.notify.messages import model, store
+from services.notify.messages import model, store, waking
 from services.notify.messages.channels import Provider, failed, providers
 from services.notify.messages.model import Message, MessageState, Outcome
 from services.notify.messages.planning import fact_of
@@ -31,13 +31,9 @@ from services.notify.sites import store as site_store
 from wangge.chassis.app import App
 from wangge.chassis.faults import classify
 from wangge.chassis.logging import bound, get_logger
-from wangge.chassis.service import Waker
 from wangge.chassis.transaction import Cause, Transaction
 
 log = get_logger(__name__)
-
-#: Seconds between looks for due messages, where nothing wakes the courier earlier.
-LOOK_SECONDS = 0.25
 
 #: Seconds to leave a database alone that did not answer.
 AWAY_SECONDS = 2.0
@@ -164,15 +160,17 @@ class CourierRound(Entrypoint):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:
         self._stopping = False
-        self._waker = Waker()
+        self._waker = waking.courier
         self._thread: Any = None
         self._courier: Any = None
+        self._look_seconds = 0.0
         super().__init__(**kwargs)
 
     def setup(self) -> None:
         """Make the courier."""
         settings = NotifySettings.from_environment()
         self._courier = Courier(self.container.app, settings, providers(settings))
+        self._look_seconds = settings.look_seconds
 
     def start(self) -> None:
         """Begin looking for due messages."""
@@ -189,7 +187,7 @@ class CourierRound(Entrypoint):  # type: ignore[misc]
     def _run(self) -> None:
         while not self._stopping:
             if not self._turn():
-                self._waker.sleep(LOOK_SECONDS)
+                self._waker.sleep(self._look_seconds)
 
     def _turn(self) -> int:
         outcome = Signal()

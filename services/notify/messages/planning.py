@@ -13,7 +13,7 @@ from typing import Any
 from services.notify.contacts import store as contact_store
 from services.notify.contacts.model import OUTSIDE, Channel
 from services.notify.directory import store as directory_store
-from services.notify.messages import store
+from services.notify.messages import store, waking
 from services.notify.messages.model import Message, MessageState, earliest
 from services.notify.messages.model import store as stored
 from services.notify.routes.model import Route, allot, questions, wanted
@@ -49,6 +49,8 @@ def tell(tx: Transaction, event: Event) -> None:
     for message in store.add(tx, written):
         if message.state is MessageState.DELIVERED:
             tx.record("message.delivered.v1", fact_of(message, tx))
+        else:
+            tx.after_commit(waking.courier.wake)
 
 
 def catch_up(tx: Transaction, refs: Mapping[str, Collection[Channel]]) -> int:
@@ -71,6 +73,7 @@ def catch_up(tx: Transaction, refs: Mapping[str, Collection[Channel]]) -> int:
         for channel in _channels(refs[message.recipient])
         if channel is not Channel.INBOX
     ]
+    tx.after_commit(waking.courier.wake)
     return len(store.add(tx, written))
 
 

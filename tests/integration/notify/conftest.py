@@ -73,10 +73,12 @@ class NotifyProcess:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, **env: str) -> None:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "services.notify"]
-            self._process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log, cwd=REPOSITORY)
+            self._process = subprocess.Popen(
+                command, env=self._env | env, stdout=log, stderr=log, cwd=REPOSITORY
+            )
         eventually(self.is_ready, 30)
 
     def is_ready(self) -> bool:

@@ -39,6 +39,16 @@ def test_webhook_gets_the_message_signed_with_the_contacts_secret(town, receiver
     assert call.headers["Wangge-Signature"] == signature("between-us", call.body, int(parts["t"]))
 
 
+def test_new_message_is_sent_at_once_though_nobody_looks_for_due_ones(town, receiver, notify):
+    ref = a_hook(town, receiver)
+    notify.stop()
+    notify.start(WANGGE_DELIVERY_LOOK_SECONDS="600")
+    town.one(town.closed([ref]), "webhook", "delivered")
+    assert len(receiver.at("/hook")) == 1
+    notify.stop()
+    notify.start()
+
+
 def test_webhook_that_was_down_gets_the_message_once_when_it_is_up(town, receiver, notify, bus):
     receiver.answers["/hook"] = [503, 429, 200]
     message = town.one(town.closed([a_hook(town, receiver)]), "webhook", "delivered")
