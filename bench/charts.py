@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 INK, PALE, ACCENT, GRID = "#37474f", "#b0bec5", "#c62828", "#eceff1"
 TITLES = {
     "loop": "hand-written loop",
+    "loop-quick": "the loop with our loader",
     "ours": "Wangge",
     "nameko": "stock nameko",
     "celery": "Celery",

@@ -135,14 +135,16 @@ def _settings() -> Iterator[str]:
 
 ABOUT = {
     "ours": (
-        "a service on the chassis as our own are written, with its default settings; two processes are two cells of two "
-        "lanes, each with one community's areas."
+        "a service on the chassis as our own are written, with its default settings. It loads and dumps by the same schemas "
+        "through `wangge/contracts/quick.py`, which leaves to marshmallow whatever it is in doubt about. Two processes are "
+        "two cells of two lanes, each with one community's areas."
     ),
     "loop": (
         "py-amqp and psycopg2 in one thread: batches of up to 200 in one commit by `execute_values`, facts published "
         "pipelined, confirmed while the next batch is read, marked in the next commit; no retries, no quarantine, no order "
         "by key, no reconnecting, no metrics. It is the practical limit of one Python process, not a peer."
     ),
+    "loop-quick": "the same loop, loading and dumping by `wangge/contracts/quick.py`: how much of the limit is marshmallow.",
     "nameko": (
         "`@consume` on each queue, a SQLAlchemy session a worker, Core statements, `EventDispatcher` with confirms; the "
         "outbox row is marked in a second commit before nameko acknowledges."
@@ -258,8 +260,8 @@ def _again() -> Iterator[str]:
     yield ""
     yield (
         "Signalen 2.50 (Django, Celery, RabbitMQ, PostGIS) was measured once on a machine of this size, tuned, with its "
-        f"outside services stubbed in its favour: {PEER['create_per_second']['1']:g} reports/s at 1 connection and "  # type: ignore[index]
-        f"{PEER['create_per_second']['16']:g} at 16, report to mail {PEER['notice_ms']:g} ms idle, a list page of 50 from 11 "  # type: ignore[index]
+        f"outside services stubbed in its favour: {PEER['create_per_second']['1']:g} reports/s at 1 connection and "
+        f"{PEER['create_per_second']['16']:g} at 16, report to mail {PEER['notice_ms']:g} ms idle, a list page of 50 from 11 "
         f"thousand {PEER['list_page_ms']:g} ms, {PEER['memory_mb']:g} MB in 18 processes idle, first answer "
         f"{PEER['first_answer_seconds']:g} s after a cold start. It is not measured again here."
     )

@@ -127,6 +127,15 @@ IMPLEMENTATIONS = {
             share=1.0,
         ),
         Implementation(
+            "loop-quick",
+            "the loop with Wangge's loader",
+            _module(OURS, "bench.hop.peers.loop"),
+            _of_peer,
+            _as_cloud_event,
+            share=1.0,
+            settings={"HOP_LOADER": "quick"},
+        ),
+        Implementation(
             "ours", "Wangge", _module(OURS, "bench.hop.ours"), _of_ours, _as_cloud_event, share=1.0
         ),
         Implementation(
@@ -135,7 +144,7 @@ IMPLEMENTATIONS = {
             _module(PEERS, *STOCK_NAMEKO),
             _of_peer,
             _as_json,
-            share=0.2,
+            share=0.12,
             settings={"HOP_CONCURRENCY": "10", "HOP_PREFETCH": "10"},
         ),
         Implementation(
@@ -144,7 +153,7 @@ IMPLEMENTATIONS = {
             _celery,
             _of_peer,
             _as_celery_task,
-            share=0.2,
+            share=0.12,
             settings={"HOP_POOL": "threads", "HOP_CONCURRENCY": "16", "HOP_PREFETCH": "4"},
         ),
         Implementation(
@@ -153,7 +162,7 @@ IMPLEMENTATIONS = {
             _module(PEERS, "bench.hop.peers.faststream_app"),
             _of_peer,
             _as_cloud_event,
-            share=0.25,
+            share=0.2,
             settings={"HOP_CONCURRENCY": "40"},
         ),
     )
