@@ -12,7 +12,9 @@ from services.notify.messages.model import Message, MessageState
 from services.notify.settings import NotifySettings
 
 NOW = datetime(2023, 9, 14, 15, 0, tzinfo=UTC)
-SETTINGS = NotifySettings("", "wangge@mail.example", deliveries=1, deliveries_each=1, lease_seconds=30, look_seconds=1)
+SETTINGS = NotifySettings(
+    "", "wangge@mail.example", deliveries=1, deliveries_each=1, lease_seconds=30, look_seconds=1
+)
 
 
 def a_message(title="题"):
