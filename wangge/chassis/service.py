@@ -216,9 +216,8 @@ class Service(HeldEntrypoints, CellEntrypoints, OpenApiEntrypoints):
     @consume  # type: ignore[untyped-decorator]
     def consume_batch(self, batch: list[Delivery]) -> None:
         """Settle a batch from one lane; a mark passes once everything before it is settled."""
-        marks = [delivery for delivery in batch if self.app.transit.is_mark(delivery)]
-        messages = [each for each in batch if each not in marks] if marks else batch
-        self.app.inbox.process(self.admitted(messages), self.app.handlers)
+        events, marks = self.app.transit.sort(batch)
+        self.app.inbox.process(self.admitted(events), self.app.handlers)
         if marks:
             with self.app.database.begin() as tx:
                 self.app.transit.passed(tx, marks)

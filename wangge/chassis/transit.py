@@ -11,6 +11,7 @@ both sides share this database. Limit: stated in docs/adr/0008-hand-over.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from sqlalchemy import func, literal, select, text, update
@@ -30,7 +31,7 @@ MARK = "mark"
 """Header of a mark: the id of its hand-over."""
 
 GIVEN_BACK = "given-back"
-"""Header of a message that `wangge cell close --give-back` moved home: it is one of the earlier ones."""
+"""Header of a message that `wangge cell close --give-back` moved home, so one of the earlier ones: where it was published."""
 
 
 class Message(Protocol):
@@ -49,10 +50,21 @@ class Transit:
     def __init__(self, topology: Topology) -> None:
         self._cell = topology.cell
         self._marks = topology.marks
+        self._home = Topology(topology.service).exchange
 
-    def is_mark(self, delivery: Delivery) -> bool:
-        """Whether it is a mark and no event."""
-        return delivery.exchange == self._marks
+    def sort(self, batch: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+        """The events of a batch as their senders published them, and the marks among them."""
+        marks = [each for each in batch if each.exchange == self._marks]
+        return [self._as_sent(each) for each in batch if each.exchange != self._marks], marks
+
+    def _as_sent(self, delivery: Delivery) -> Delivery:
+        """What was moved home counts as come from where it was published; only who may write there can say so."""
+        if GIVEN_BACK not in delivery.headers:
+            return delivery
+        if delivery.exchange == self._home:
+            return replace(delivery, exchange=str(delivery.headers[GIVEN_BACK]))
+        others = {name: value for name, value in delivery.headers.items() if name != GIVEN_BACK}
+        return replace(delivery, headers=others)
 
     def passed(self, tx: Transaction, marks: Iterable[Delivery]) -> None:
         """Note that everything before these marks is settled."""

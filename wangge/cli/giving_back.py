@@ -90,7 +90,11 @@ def _move(writing: amqp.Channel, message: amqp.Message, home: str) -> None:
     properties: dict[str, Any] = dict(message.properties)
     headers = properties.pop("application_headers", None) or {}
     kept = {name: value for name, value in headers.items() if name != "x-delivery-count"}
-    copy = amqp.Message(message.body, application_headers={**kept, GIVEN_BACK: True}, **properties)
+    copy = amqp.Message(
+        message.body,
+        application_headers={**kept, GIVEN_BACK: message.delivery_info["exchange"]},
+        **properties,
+    )
     key = message.delivery_info["routing_key"]
     try:
         writing.basic_publish_confirm(copy, home, key, mandatory=True, confirm_timeout=CONFIRM_SECONDS)
