@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from typing import Any
 import amqp
 import orjson
 import yaml
+from kit.invariants import Records
+from kit.town import Town
 
 from bench.publishing import Publisher
 from bench.servers import servers
@@ -22,10 +23,6 @@ from wangge.cli.local import SERVICES, LocalSystem
 from wangge.contracts.envelope import CONTENT_TYPE
 
 REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY / "tests"))  # the kit that the scenarios use
-
-from kit.invariants import Records  # noqa: E402 (the path comes first)
-from kit.town import Town  # noqa: E402
 
 LOGIN = "hotline12345"
 GRIDS = ("14080200290200100", "14080200290200200", "14080200290200300", "14080200290200400")
