@@ -37,7 +37,7 @@ def e2e(is_quick: bool) -> dict[str, Any]:
 def http(is_quick: bool) -> dict[str, Any]:
     """Reports over HTTP."""
     module = import_module("bench.http")
-    short = module.Lengths(singles=300, batches=5, seconds=5, notices=20)
+    short = module.Lengths(singles=200, batches=3, seconds=5, notices=20, connections=(1, 16))
     measured: dict[str, Any] = module.measure(short if is_quick else module.Lengths())
     return measured
 

@@ -22,18 +22,19 @@ from wangge.cli.publishers import api_key_of
 #: Lines of one NDJSON body.
 LINES = 100
 
-#: Connections of each measurement; 16 is what the nearest peer was measured with, too.
-CONNECTIONS = (1, 16, 64)
-
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long a run is: requests at most, and seconds at most, of each measurement."""
+    """How long a run is: requests at most, and seconds at most, of each measurement.
+
+    The nearest peer was measured over 16 connections, too.
+    """
 
     singles: int = 3000
     batches: int = 60
     seconds: float = 15.0
     notices: int = 100
+    connections: tuple[int, ...] = (1, 16, 64)
 
 
 def measure(lengths: Lengths) -> dict[str, Any]:
@@ -43,11 +44,11 @@ def measure(lengths: Lengths) -> dict[str, Any]:
         intake.load_singles(1, 50, lengths.seconds)
         to_notice = one_at_a_time(town.receiver, intake.send_one, lengths.notices)
         single, ndjson = {}, {}
-        for connections in CONNECTIONS:
+        for connections in lengths.connections:
             loaded = intake.load_singles(connections, lengths.singles, lengths.seconds)
             single[str(connections)] = _shown(loaded, 1, 201)
             intake.settle()
-        for connections in CONNECTIONS:
+        for connections in lengths.connections:
             loaded = intake.load_batches(connections, max(lengths.batches, connections), lengths.seconds)
             ndjson[str(connections)] = _shown(loaded, LINES, 200)
             intake.settle()
