@@ -57,7 +57,7 @@ def _of_dispatch() -> dict[str, Operation]:
             "dispatcher", lambda chance: {"area": _a_grid(chance), "limit": 15}
         ),
         "cases: one lead, the street": cases(
-            "dispatcher", lambda chance: {"lead": f"g{chance.randint(1, 9), 'limit': 20}-gongdian"}
+            "dispatcher", lambda chance: {"lead": f"g{chance.randint(1, 9)}-gongdian", "limit": 20}
         ),
         "cases: by report code": _of_sample(
             "secretary", "dispatch", "/v1/cases", CASES, lambda row: {"report_code": row[1]}

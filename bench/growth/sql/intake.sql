@@ -29,9 +29,9 @@ FROM growth_reports CROSS JOIN LATERAL (VALUES
   (merged_into IS NULL AND reached = 8, 'close', 'filed', 'closed', interval '5 hours', 'dispatch')
 ) AS step(is_taken, command, source, target, after, by) WHERE is_taken;
 
-INSERT INTO receipts (publisher, message_id, outcome, report_code, of, errors, issued_at)
+INSERT INTO receipts (publisher, message_id, outcome, report_code, of, errors, issued_at, received_on)
 SELECT 'hotline12345', pg_temp.id_at(at, 'told' || code), CASE WHEN merged_into IS NULL THEN 'accepted' ELSE 'merged' END, code,
-  merged_into, '[]', at
+  merged_into, '[]', at, day
 FROM growth_reports WHERE channel = 'hotline_12345';
 
 SELECT setval('report_number', 2 * current_setting('growth.cases')::bigint + 1000);
