@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg2
 import requests
-from kit.invariants import is_quiet
 from kit.waiting import eventually
 
 from bench import client
@@ -75,7 +74,7 @@ def _fill(town: Running, number: int) -> float:
     publisher.close()
     eventually(lambda: len(town.receiver.arrived) >= number, 1800, 0.2)
     ended = time.monotonic()
-    eventually(lambda: is_quiet(town.records), 600, 0.5)
+    eventually(lambda: town.reader.pulse().is_idle, 600, 0.5)
     return ended - began
 
 

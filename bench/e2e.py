@@ -223,7 +223,7 @@ def check(town: Running) -> dict[str, int]:
 
 
 def _count(town: Running, service: str, statement: str) -> int:
-    return int(town.records.rows(service, statement)[0]["n"])
+    return int(town.reader.rows(service, statement)[0]["n"])
 
 
 def _spread(seconds: Sequence[float]) -> dict[str, float]:

@@ -10,7 +10,6 @@ from statistics import quantiles
 from typing import Any
 
 import orjson
-from kit.invariants import is_quiet
 from kit.waiting import eventually
 
 from bench import client
@@ -99,12 +98,12 @@ class Intake:
 
     def settle(self) -> None:
         """Wait until the system has worked off what came in."""
-        eventually(lambda: is_quiet(self._town.records), 600, 0.5)
+        eventually(lambda: self._town.reader.pulse().is_idle, 600, 0.5)
 
     def check(self) -> dict[str, int]:
         """Every accepted report became one case. Raises `AssertionError`."""
         self.settle()
-        cases = int(self._town.records.rows("dispatch", "SELECT count(*) AS n FROM cases")[0]["n"])
+        cases = int(self._town.reader.rows("dispatch", "SELECT count(*) AS n FROM cases")[0]["n"])
         assert cases == self._accepted, (cases, self._accepted)
         return {"accepted": self._accepted, "cases": cases}
 

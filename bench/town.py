@@ -13,7 +13,7 @@ from typing import Any
 import amqp
 import orjson
 import yaml
-from kit.invariants import Records
+from kit.reading import Reader
 from kit.town import Town
 
 from bench.publishing import Publisher
@@ -47,7 +47,7 @@ class Running:
 
     system: LocalSystem
     town: Town
-    records: Records
+    reader: Reader
     receiver: Receiver
     ready_seconds: dict[str, float]
 
@@ -99,7 +99,7 @@ def running() -> Iterator[Running]:
         receiver = Receiver()
         try:
             pack = _with_webhook(system.directory / "pack", receiver.url)
-            yield Running(system, Town(system, str(pack)), Records(system), receiver, ready)
+            yield Running(system, Town(system, str(pack)), Reader.of(system), receiver, ready)
         finally:
             receiver.close()
 
