@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
+from kit.load import carry_to_the_end
 from kit.quiescence import nothing_lost_nothing_doubled
 
 from wangge.cli.errors import CommandFailed
@@ -39,51 +40,12 @@ def the_incidents(town):
     return incidents, again
 
 
-def carry_to_the_end(town, case_no):
-    """Claim, start, feed back, check and close a case, trying again while a service is down."""
-    steps = [
-        ("hx-gongdian-contact", "claim", {}),
-        ("hx-gongdian-contact", "start", {}),
-        ("hx-shizheng-contact", "assist_done", {"result": "已围挡"}),
-        ("hx-gongdian-contact", "feedback", {"result": "已加固", "helpers": ["hx-patrol-1"]}),
-        ("hx-dispatcher", "send_check", {"checker": "hx-checker-1"}),
-        ("hx-checker-1", "check", {"result": "pass", "note": "已加固"}),
-        ("hx-operator", "close", {"reply": "电线已加固"}),
-    ]
-    for person, command, body in steps:
-        until = time.monotonic() + 90
-        while True:
-            with suppress(CommandFailed):
-                town.command(person, case_no, command, **body)
-                break
-            with suppress(CommandFailed):
-                if is_done(town.case(case_no), command):
-                    break  # the answer was lost, the command was not
-            assert time.monotonic() < until, f"{command} of {case_no} never succeeded"
-            time.sleep(0.3)
-
-
-def is_done(case, command):
-    if command == "assist_done":
-        return all(assist["state"] == "done" for assist in case["assist"])
-    if command == "check":
-        return case["state"] != "checking" or "close" in case["allowed"]
-    return (
-        case["state"]
-        not in {
-            "claim": {"dispatched"},
-            "start": {"claimed"},
-            "feedback": {"handling"},
-            "send_check": {"handled"},
-            "close": {"checking"},
-        }[command]
-    )
-
-
+@pytest.mark.fault(1)
 @pytest.mark.timeout(600)
 def test_every_service_killed_while_two_thousand_incidents_flow_loses_and_doubles_nothing(
     town, fragile, reader, ledger
 ):
+    """kill -9 of each service twice while two thousand incidents flow and people carry cases to their end."""
     incidents, again = the_incidents(town)
     poison = [b'{"specversion": "1.0", "id": "poison-%d"}' % number for number in range(POISON)]
     stream = [*incidents, *again, *poison]

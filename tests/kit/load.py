@@ -67,7 +67,7 @@ class Load:
         )
 
     @contextmanager
-    def flowing(self, portion: int = 20, seconds: float = 0.2) -> Iterator[None]:
+    def flowing(self, portion: int = 10, seconds: float = 0.3) -> Iterator[None]:
         """Publish a portion every so many seconds while the block runs."""
         with in_background(lambda: self.publish(portion), seconds):
             yield
