@@ -70,7 +70,9 @@ def test_nobody_publishes_in_anothers_name(publisher: Publisher, url: str) -> No
         send(url, "somebody-else", [as_message(LAMP, publisher)])
 
 
-QUEUES = ("receipts.somebody-else", "intake.home.0", "intake.dead", "dispatch.home.0")
+#: Queues of others; those of services have names that no service uses, for one may be running beside.
+QUEUES = ("receipts.somebody-else", "intake.other.0", "intake.other-dead", "dispatch.other.0")
+EXCHANGES = ("receipts", "intake.events", "intake.other-inbox")
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def others(servers: LocalSystem) -> None:
     """Queues and exchanges of others, with a message in each queue."""
     with publishers.connection(servers.addresses.amqp_uri) as admin, admin.channel() as channel:
         declare_receipts(channel, "somebody-else")
-        for exchange in ("receipts", "intake.events", "intake.inbox"):
+        for exchange in EXCHANGES:
             channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
         for queue in QUEUES[1:]:
             channel.queue_declare(
@@ -95,8 +97,8 @@ ATTEMPTS: dict[str, Callable[[amqp.Channel, str], Any]] = {
     "purge another's receipts": lambda channel, _: channel.queue_purge(QUEUES[0]),
     "write receipts": lambda channel, login: publish(channel, "receipts", login),
     "write a service's facts": lambda channel, _: publish(channel, "intake.events", "report.accepted"),
-    "write a service's inbox": lambda channel, _: publish(channel, "intake.inbox", "x"),
-    "write straight into a queue": lambda channel, _: publish(channel, "", "intake.home.0"),
+    "write a service's inbox": lambda channel, _: publish(channel, "intake.other-inbox", "x"),
+    "write straight into a queue": lambda channel, _: publish(channel, "", QUEUES[1]),
     "declare a queue": lambda channel, _: channel.queue_declare("mine"),
     "declare a queue that deletes itself": lambda channel, _: channel.queue_declare("", exclusive=True),
     "declare an exchange": lambda channel, _: channel.exchange_declare("mine", "topic"),
