@@ -13,6 +13,8 @@ from services.intake.publishers.model import PUBLISHER, Over, Publisher, identif
 from services.intake.publishers.pace import Pace
 from services.intake.receipts import store as receipts
 from services.intake.receipts.model import Outcome, Receipt, again, refused
+from services.intake.reports import store
+from services.intake.reports.model import Incident
 from services.intake.reports.near import NearIndex
 from services.intake.reports.receiving import Received, receive
 from services.intake.reports.schemas import ReportBody, incident_of
@@ -67,7 +69,7 @@ class Bringing:
         directory = self.directory.of(tx)
         incident = incident_of(body)
         publisher = self.publisher(tx, who)
-        if publisher and not quota.has_room(tx, publisher):
+        if publisher and not (quota.has_room(tx, publisher) or _is_known(tx, publisher, incident)):
             raise too_many(_over_quota(tx, publisher), tx.now)
         reporter = reporter_given(tx, who, body["reporter"], publisher, incident.reporter_ref)
         sender = of_publisher(publisher) if publisher else of_person(who, reporter)
@@ -76,7 +78,7 @@ class Bringing:
         if reporter.is_anonymous or reporter.is_confidential:
             tx.cause = replace(tx.cause, actor=None)
         received = receive(self.app, tx, directory, self.near, incident, sender, reporter)
-        if publisher:
+        if publisher and received.outcome is not Outcome.DUPLICATE:
             quota.count(tx, publisher)
         return received
 
@@ -99,6 +101,11 @@ class Bringing:
     def publisher(self, tx: Transaction, who: Principal) -> Publisher | None:
         """The publisher whose API key this is."""
         return self.directory.of(tx).publishers.of(who.id) if PUBLISHER in who.roles else None
+
+
+def _is_known(tx: Transaction, publisher: Publisher, incident: Incident) -> bool:
+    number = incident.external_no
+    return bool(number and store.by_external_no(tx, publisher.ref, number))
 
 
 def _in_message(wrong: Refusal, event: Event) -> list[FieldError]:

@@ -326,6 +326,7 @@ class Town:
                 json.dumps(event).encode(), delivery_mode=2, application_headers=headers, **vouched
             )
             channel.basic_publish(message, "incidents", key)
+        channel.close()  # its answer comes after everything that was published on it
         connection.close()
 
     def receipt(self, login: str, event: Mapping[str, Any] | str) -> dict[str, Any]:

@@ -180,8 +180,11 @@ def test_http_answers_429_with_retry_after_beyond_pace_and_quota(limited):
     assert QUOTA <= len(quick) - len(refused) < 2 * QUOTA
     assert refused[0].json()["code"] == "pace.exceeded"
     assert 1 <= int(refused[0].headers["Retry-After"]) <= 120
-    many = [limited.post(headers=limited.keyed(limited.login), text=f"垃圾 {n}") for n in range(QUOTA + 1)]
+    key = limited.keyed(limited.login)
+    many = [limited.post(headers=key, text=f"垃圾 {n}", external_no=str(n)) for n in range(QUOTA + 1)]
     assert [answer.status_code for answer in many] == [201] * QUOTA + [429]
+    again = limited.post(headers=key, text="垃圾 0", external_no="0")
+    assert (again.status_code, again.json()["code"]) == (201, many[0].json()["code"])
     assert many[-1].json()["code"] == "quota.exceeded"
     assert 1 <= int(many[-1].headers["Retry-After"]) <= 86_400
     assert "每天最多" in many[-1].json()["detail"]
@@ -213,14 +216,14 @@ def test_without_redis_the_pace_is_kept_by_each_process_alone(limited, without_r
 
 
 #: Messages of the flood, and of the calm publisher in each part of the run.
-FLOOD, CALM = 3000, 30
+FLOOD, CALM = 1500, 20
 #: A calm publisher's median receipt may take this many times as long while another floods.
-#: Measured on two cores shared with others: see docs/adr/0009.
+#: Wide, for the machine may be shared: without the gate the flood's reports would be worked off first.
 BOUND = 25
 
 
 def test_a_flood_beyond_the_pace_does_not_hold_up_another_publisher(limited):
-    """A camera sends 3,000 messages as fast as the broker takes them; the hotline reports now and then."""
+    """A camera sends 1,500 messages as fast as the broker takes them; the hotline reports now and then."""
     town = limited
     town.apply(
         publishers=[
@@ -235,13 +238,19 @@ def test_a_flood_beyond_the_pace_does_not_hold_up_another_publisher(limited):
     flooding.start()
     loud = [_seconds_to_receipt(town) for _ in range(CALM)]
     flooding.join()
-    answered = "SELECT count(*) AS number FROM receipts WHERE publisher = %s"
-    eventually(lambda: town.world.sql(answered, town.strict)[0]["number"] == FLOOD, 120)
+    eventually(lambda: answered(town) == FLOOD, 200)
     ratio = statistics.median(loud) / statistics.median(quiet)
     print(
         f"median {statistics.median(quiet) * 1000:.0f} ms quiet, {statistics.median(loud) * 1000:.0f} ms in a flood"
     )
     assert ratio < BOUND
+
+
+def answered(town):
+    """How many messages of the camera have a receipt."""
+    return town.world.sql("SELECT count(*) AS number FROM receipts WHERE publisher = %s", town.strict)[0][
+        "number"
+    ]
 
 
 def _seconds_to_receipt(town):
