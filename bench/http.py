@@ -79,6 +79,7 @@ class Intake:
     def load_batches(self, connections: int, most: int, seconds: float) -> Loaded:
         """`POST /v1/reports/batch`. Raises `AssertionError` when a line is not accepted."""
         loaded = client.load(self._url, self._batches(most), connections, seconds)
+        assert set(loaded.statuses) == {200}, loaded.bodies[:1]
         receipts = [orjson.loads(line) for body in loaded.bodies for line in body.splitlines()]
         assert {receipt["outcome"] for receipt in receipts} == {"accepted"}
         assert len(receipts) == LINES * len(loaded.latencies)
