@@ -26,7 +26,7 @@ def main() -> None:
     """Measure, print a line for each operation, and keep the results."""
     options = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     options.add_argument("--sizes", default="10000,100000,1000000")
-    options.add_argument("--times", type=int, default=100)
+    options.add_argument("--times", type=int, default=100, help="two at least")
     options.add_argument("--only", default="", help="operations whose name holds this")
     options.add_argument("--results", type=Path, default=RESULTS)
     wished = options.parse_args()
@@ -36,7 +36,7 @@ def main() -> None:
     with towns(directory, sorted(int(size) for size in wished.sizes.split(","))) as made:
         for town in made:
             print(f"{town.cases} cases filled in {town.filled_seconds:.0f} s", flush=True)
-        result = measured(made, wished.times, wished.only)
+        result = measured(made, max(2, wished.times), wished.only)
     wished.results.parent.mkdir(parents=True, exist_ok=True)
     wished.results.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(
