@@ -34,7 +34,7 @@ def test_a_long_backlog_of_one_key_takes_bounded_memory_and_holds_no_other_lane_
     process.stop()
     hot = [a_thing("hot", number) for number in range(BACKLOG - OTHERS)]
     world.tell(*hot, *[a_thing(f"k{number % KEYS}", number) for number in range(OTHERS)])
-    process.start(WANGGE_BATCH_SIZE="100")
+    process.start(WANGGE_BATCH_SIZE="100", WANGGE_HANDLER_SECONDS="30")
     memory = [resident(process.pid)]
 
     def is_at(done):
