@@ -94,6 +94,7 @@ def test_too_few_connections_make_work_wait_and_spend_no_attempt(trial, proxied)
 
 
 @pytest.mark.fault(10)
+@pytest.mark.long
 def test_a_pool_that_is_exhausted_makes_work_wait_and_spends_no_attempt(trial, proxied):
     """A pool of one connection, a table locked, thirty readers at once."""
     proxied.stop_service("dispatch")

@@ -47,7 +47,7 @@ def spoiled(line, spoil, seconds, *, is_long=True):
     [
         spoiled("rabbitmq", spoil_black_hole, 12, is_long=False),
         spoiled("postgres", spoil_black_hole, 12, is_long=False),
-        spoiled("rabbitmq", spoil_latency, 10, is_long=False),
+        spoiled("rabbitmq", spoil_latency, 10),
         spoiled("postgres", spoil_latency, 10),
         spoiled("rabbitmq", spoil_crawl, 10),
         spoiled("postgres", spoil_crawl, 10),
@@ -93,6 +93,7 @@ def test_connections_cut_in_the_middle_of_a_frame_or_forgotten_by_the_server_are
 
 
 @pytest.mark.fault(7)
+@pytest.mark.long
 def test_a_database_that_does_not_answer_is_told_to_whoever_asks_within_bounded_time(trial, proxied):
     """A database that accepts connections and never answers, while forty requests come."""
     proxied.lines["postgres"].blackhole()
