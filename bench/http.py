@@ -45,11 +45,11 @@ def measure(lengths: Lengths) -> dict[str, Any]:
         single, ndjson = {}, {}
         for connections in lengths.connections:
             loaded = intake.load_singles(connections, lengths.singles, lengths.seconds)
-            single[str(connections)] = _shown(loaded, 1, 201)
+            single[str(connections)] = _shown(loaded, loaded.statuses[201])
             intake.settle()
         for connections in lengths.connections:
             loaded = intake.load_batches(connections, max(lengths.batches, connections), lengths.seconds)
-            ndjson[str(connections)] = _shown(loaded, LINES, 200)
+            ndjson[str(connections)] = _shown(loaded, _accepted(loaded))
             intake.settle()
         return {
             "single": single,
@@ -77,13 +77,10 @@ class Intake:
         return loaded
 
     def load_batches(self, connections: int, most: int, seconds: float) -> Loaded:
-        """`POST /v1/reports/batch`. Raises `AssertionError` when a line is not accepted."""
+        """`POST /v1/reports/batch`. What is refused for want of room (503) was not taken, and is not counted."""
         loaded = client.load(self._url, self._batches(most), connections, seconds)
-        assert set(loaded.statuses) == {200}, loaded.bodies[:1]
-        receipts = [orjson.loads(line) for body in loaded.bodies for line in body.splitlines()]
-        assert {receipt["outcome"] for receipt in receipts} == {"accepted"}
-        assert len(receipts) == LINES * len(loaded.latencies)
-        self._accepted += len(receipts)
+        assert set(loaded.statuses) <= {200, 503}, loaded.bodies[:1]
+        self._accepted += _accepted(loaded)
         return loaded
 
     def send_one(self, number: int) -> str:
@@ -139,13 +136,19 @@ class Intake:
         )
 
 
-def _shown(loaded: Loaded, reports: int, status: int) -> dict[str, Any]:
-    assert set(loaded.statuses) == {status}, loaded.statuses
+def _accepted(loaded: Loaded) -> int:
+    """Lines that were accepted, by their receipts."""
+    receipts = [orjson.loads(line) for body in loaded.bodies for line in body.splitlines()]
+    return sum(receipt.get("outcome") == "accepted" for receipt in receipts)
+
+
+def _shown(loaded: Loaded, reports: int) -> dict[str, Any]:
     cuts = quantiles(loaded.latencies, n=100)
     number = len(loaded.latencies)
     return {
         "requests": number,
-        "reports_per_second": round(number * reports / loaded.seconds, 1),
+        "refused": loaded.statuses.get(503, 0),
+        "reports_per_second": round(reports / loaded.seconds, 1),
         "p50_ms": round(1000 * cuts[49], 1),
         "p99_ms": round(1000 * cuts[98], 1),
     }

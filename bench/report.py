@@ -200,12 +200,14 @@ def _http(http: Section) -> Iterator[str]:
     )
     yield ""
     rows = [
-        [title, key, row["reports_per_second"], row["p50_ms"], row["p99_ms"], row["requests"]]
+        [title, key, row["reports_per_second"], row["p50_ms"], row["p99_ms"], row["requests"], row["refused"]]
         for way, title in {"single": "one by one", "ndjson": "NDJSON"}.items()
         for key, row in http[way].items()
         if isinstance(row, Mapping)
     ]
-    yield from _table(["", "connections", "reports/s", "p50 ms a request", "p99 ms", "requests"], rows)
+    yield from _table(
+        ["", "connections", "reports/s", "p50 ms a request", "p99 ms", "requests", "refused (503)"], rows
+    )
 
 
 def _cost(cost: Section) -> Iterator[str]:
