@@ -152,7 +152,7 @@ def test_what_a_closing_cell_still_has_comes_before_what_home_gets(
     assert cells_of(home, range(128, 144)) == {"home"}
 
     status, told = ask("POST", "/xinghua/emptied")
-    assert (status, told["code"]) == (409, "cell.attended")  # what its process has taken cannot be counted
+    assert (status, told["code"]) == (409, "cell.holds_work")
     another_probe.send(signal.SIGCONT)
     eventually(lambda: state_of("xinghua") == "empty", 60)
     eventually(lambda: once_and_in_order_now(home, range(144)), 60)
