@@ -31,6 +31,7 @@ SETTINGS = {
     "fsync": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "random_page_cost": "1.1",  # the data are on a solid disk, or in memory
 }
 
 
