@@ -86,7 +86,6 @@ def test_purge_finds_its_portion_by_an_index(town, large):
         ("dispatch", "cases_filed", "cases: first page, everywhere"),
         ("intake", "report_received", "reports: first page, the street"),
         ("notify", "messages_undelivered", "messages: given up, a community"),
-        ("points", "entry_person", "entries: of a member"),
     ],
 )
 def test_hot_path_without_its_index_is_found_out(town, large, service, index, name):
