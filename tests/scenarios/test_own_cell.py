@@ -33,7 +33,7 @@ def test_a_street_starts_a_cell_and_its_traffic_goes_to_it_alone(system, hexixij
     # Given the street's own process, started with its areas and nothing else
     system.start_service("notify", CELL, instance="zhen")
     try:
-        eventually(lambda: "open" in state(system), 90)
+        eventually(lambda: " open " in state(system), 90)
         home, cell = told_by(system, "1"), told_by(system, "zhen")
 
         # When something happens there, then its process tells it, and home's does not

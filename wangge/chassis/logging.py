@@ -16,7 +16,12 @@ from structlog.contextvars import bound_contextvars
 
 def configure(service: str, cell: str, level: str) -> None:
     """Set up this process's log on standard error; each line names service and cell. `level` is a name such as `info`."""
+
+    def name_process(logger: Any, method: str, fields: dict[str, Any]) -> dict[str, Any]:
+        return {"service": service, "cell": cell, **fields}
+
     shared: list[Any] = [
+        name_process,  # not by a context variable: greenlets have contexts of their own
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -46,7 +51,6 @@ def configure(service: str, cell: str, level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("amqp", "kombu", "alembic", "urllib3", "nameko"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service, cell=cell)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

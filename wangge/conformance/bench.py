@@ -120,7 +120,10 @@ class Bench:
             type=like.type,
             application_headers={"partitionkey": like.partitionkey},
         )
-        self._channel.basic_publish(message, self.names.exchange, f"{like.name}{area}", mandatory=True)
+        contract = REGISTRY[like.type]
+        # what comes from outside has one listener, who looks at where it came in
+        exchange = contract.on_exchange if contract.owner == "external" else self.names.exchange
+        self._channel.basic_publish(message, exchange, f"{like.name}{area}", mandatory=True)
 
     def settles(self) -> bool:
         """Whether everything sent is acknowledged within `seconds` (and the age of the broker's figures).

@@ -24,7 +24,7 @@ def answers_publishers(bench: Bench) -> None:
     """Every message of a publisher gets a receipt, also one that nobody knows."""
     if "incident.reported.v1" not in bench.consumed:
         raise Skipped("publishers do not write to it")
-    incident = bench.samples.event("incident.reported.v1")
+    incident = bench.samples.event("incident.reported.v1", area=bench.samples.area)
     bench.send(incident)
     if not bench.until(lambda: _receipts(bench, incident)):
         raise Broken("no receipt came")
