@@ -114,7 +114,7 @@ class HandOver:
                 topology.bind(channel, names, cell.areas)
             else:
                 topology.unbind(channel, names, cell.areas)
-        log.info("areas switched", cell=cell.name, state=cell.state, areas=cell.areas)
+        log.info("areas switched", of=cell.name, state=cell.state, areas=cell.areas)
 
     def _send_marks(self, cell: Cell) -> None:
         with self._channel() as channel:
@@ -124,14 +124,14 @@ class HandOver:
                 channel.basic_publish_confirm(
                     message, f"{self._service}.marks", queue, mandatory=True, confirm_timeout=CONFIRM_SECONDS
                 )
-        log.info("marks sent", cell=cell.name, queues=cell.awaiting)
+        log.info("marks sent", of=cell.name, queues=cell.awaiting)
 
     def _end(self, tx: Transaction, cell: Cell) -> None:
         state = CellState.OPEN if cell.state is CellState.OPENING else CellState.EMPTY
         transit.end(tx)
         self._note(tx, cell, state=state)
         released = transit.release(tx, cell.name)
-        log.info("hand-over ended", cell=cell.name, state=state, held_back=released)
+        log.info("hand-over ended", of=cell.name, state=state, held_back=released)
 
     def _note(self, tx: Transaction, cell: Cell, **values: Any) -> None:
         tx.execute(

@@ -54,11 +54,11 @@ def state_of(home):
     return state_of
 
 
-def tell(probe, numbers, area=f"{XINGHUA}.901", mood="well", keys=KEYS):
-    """Events `numbers`, each of the key `number % keys` of its area."""
+def tell(probe, numbers, area=f"{XINGHUA}.901", mood="well", story=0):
+    """Events `numbers` of `KEYS` keys of an area; another `story` has keys of its own."""
     bodies, names = [], []
     for number in numbers:
-        thing = {"key": f"{area}-{number % keys}", "number": number, "mood": mood}
+        thing = {"key": f"{area}-{story}-{number % KEYS}", "number": number, "mood": mood}
         names.append(thing["key"])
         bodies.append(an_event(thing))
     probe.publish(*bodies, keys=names, areas=[area] * len(bodies))
@@ -184,9 +184,12 @@ def test_a_cell_opened_and_closed_under_load_loses_and_doubles_nothing_and_keeps
     def keep_telling():
         while not is_over.is_set():
             numbers = range(len(told), len(told) + 40)
-            tell(home, numbers, area=ELSEWHERE if len(told) % 160 == 120 else f"{XINGHUA}.901", keys=200)
+            area = ELSEWHERE if len(told) % 160 == 120 else f"{XINGHUA}.901"
+            tell(
+                home, numbers, area=area, story=len(told) // 480
+            )  # as a case: some thirty events, then no more
             told.extend(numbers)
-            is_over.wait(0.3)
+            is_over.wait(0.5)
 
     telling = threading.Thread(target=keep_telling)
     telling.start()
