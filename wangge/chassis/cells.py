@@ -201,6 +201,7 @@ class Cells:
             "lanes": cell.lanes,
             "state": cell.state,
             "is_shared": is_shared,
+            "awaiting": [],
         }
         statement = insert(cells).values(row)
         tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
