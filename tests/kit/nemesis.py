@@ -53,7 +53,7 @@ def memory_alarm(system: LocalSystem) -> Iterator[None]:
 @contextmanager
 def disk_alarm(system: LocalSystem) -> Iterator[None]:
     """The broker believes that its disk is full and takes no messages."""
-    system.rabbitmq.ctl("set_disk_free_limit", "900TB")
+    system.rabbitmq.ctl("set_disk_free_limit", "900000GB")
     try:
         yield
     finally:

@@ -64,7 +64,7 @@ class Relay:
         self._tag = self._before_round = 0
         self._unconfirmed: set[int] = set()
         self._returned: set[str] = set()
-        self._refused = False
+        self._refused: set[int] = set()
         self.is_blocked = False
         self.trouble = ""
 
@@ -136,11 +136,12 @@ class Relay:
         self._before_round = self._tag
         self._unconfirmed.clear()
         self._returned.clear()
-        self._refused = False
+        self._refused.clear()
         try:
             until = time.monotonic() + CONFIRM_SECONDS
             for start in range(0, len(rows), GATHERED):
-                if time.monotonic() < until:  # on a slow line the rest goes with the next round
+                # on a slow line, and after a refusal, the rest goes with the next round
+                if time.monotonic() < until and not self._refused:
                     self._send(rows[start : start + GATHERED])
             self._await_confirms(until)
         except (OSError, amqp.AMQPError) as error:
@@ -158,7 +159,7 @@ class Relay:
 
     def _confirmed(self, rows: Any) -> Any:
         """The rows up to the first one without a confirm: those after it are published again, in order."""
-        first_open = min(self._unconfirmed, default=self._tag + 1)
+        first_open = min(self._unconfirmed | self._refused, default=self._tag + 1)
         return rows[: first_open - self._before_round - 1]
 
     def _message(self, row: Any) -> amqp.Message:
@@ -214,7 +215,10 @@ class Relay:
             self._unconfirmed.discard(tag)
 
     def _nacked(self, tag: int, multiple: bool) -> None:
-        self._refused = True
+        # kept apart: a later confirm of all up to some number does not mean these
+        refused = {waiting for waiting in self._unconfirmed if waiting <= tag} if multiple else {tag}
+        self._refused |= refused
+        self._unconfirmed -= refused
 
     def _was_returned(self, exception: Any, exchange: str, routing_key: str, message: amqp.Message) -> None:
         self._returned.add(message.properties["message_id"])

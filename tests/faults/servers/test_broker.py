@@ -60,7 +60,17 @@ def test_a_broker_that_goes_away_under_load_and_returns_loses_and_doubles_nothin
     assert trial.held() == []
 
 
+@pytest.fixture
+def intake_with_a_low_watermark(proxied):
+    proxied.stop_service("intake")
+    proxied.start_service("intake", {"WANGGE_OUTBOX_MOST": "15"})
+    yield
+    proxied.stop_service("intake")
+    proxied.start_service("intake")
+
+
 @pytest.mark.fault(8)
+@pytest.mark.usefixtures("intake_with_a_low_watermark")
 @pytest.mark.parametrize(
     "alarm",
     [nemesis.memory_alarm, pytest.param(nemesis.disk_alarm, marks=pytest.mark.long)],
@@ -70,8 +80,6 @@ def test_an_alarm_of_the_broker_lets_reports_in_up_to_the_watermark_and_all_drai
     trial, proxied, alarm
 ):
     """A memory or disk alarm: the broker takes no messages, the outbox grows to its watermark."""
-    proxied.stop_service("intake")
-    proxied.start_service("intake", {"WANGGE_OUTBOX_MOST": "15"})
     with alarm(proxied):
         assert [trial.post().status_code for _ in range(REPORTS)] == [201] * REPORTS
         eventually(lambda: trial.pending("intake") >= REPORTS)
@@ -84,7 +92,6 @@ def test_an_alarm_of_the_broker_lets_reports_in_up_to_the_watermark_and_all_drai
     eventually(lambda: trial.post().status_code == 201, 60, step=0.5)
     trial.verify()
     assert trial.held() == []
-    proxied.stop_service("intake")
 
 
 def the_refusal(trial):
