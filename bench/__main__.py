@@ -21,7 +21,7 @@ SECTIONS = ("hop", "e2e", "http", "cost", "growth")
 def hop(is_quick: bool) -> dict[str, Any]:
     """The durable hop beside its peers."""
     series = import_module("bench.hop.series")
-    rounds, messages = (1, 1000) if is_quick else (3, 12_000)
+    rounds, messages = (1, 1000) if is_quick else (3, 8_000)
     played: dict[str, Any] = series.play(list(IMPLEMENTATIONS), [1, 2], rounds, messages)
     return played
 

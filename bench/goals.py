@@ -1,4 +1,4 @@
-"""The goals of issue 3, each with what was measured: met or not, and by how much."""
+"""The goals, each with what was measured: met or not, and by how much."""
 
 from __future__ import annotations
 

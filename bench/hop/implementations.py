@@ -162,7 +162,7 @@ IMPLEMENTATIONS = {
             _module(PEERS, "bench.hop.peers.faststream_app"),
             _of_peer,
             _as_cloud_event,
-            share=0.2,
+            share=0.1,
             settings={"HOP_CONCURRENCY": "40"},
         ),
     )
