@@ -34,6 +34,9 @@ GATHERED = 50
 #: Seconds for one round, from the first row sent to the last confirm.
 CONFIRM_SECONDS = 10.0
 
+#: Seconds after a refusal in which the confirms of what was sent before it may still come: they wait for the disk.
+REFUSED_SECONDS = 1.0
+
 #: Any number: serialises the relays of one database.
 RELAY_LOCK = 7_203_002
 
@@ -65,6 +68,7 @@ class Relay:
         self._unconfirmed: set[int] = set()
         self._returned: set[str] = set()
         self._refused: set[int] = set()
+        self._refused_until = float("inf")
         self.is_blocked = False
         self.trouble = ""
 
@@ -137,6 +141,7 @@ class Relay:
         self._unconfirmed.clear()
         self._returned.clear()
         self._refused.clear()
+        self._refused_until = float("inf")
         try:
             until = time.monotonic() + CONFIRM_SECONDS
             for start in range(0, len(rows), GATHERED):
@@ -175,14 +180,16 @@ class Relay:
         )
 
     def _await_confirms(self, until: float) -> None:
-        while self._unconfirmed and not self._refused:
-            left = until - time.monotonic()
+        while self._unconfirmed:
+            left = min(until, self._refused_until) - time.monotonic()
             if left <= 0:
-                self._fail("confirm", TimeoutError(f"{len(self._unconfirmed)} facts unconfirmed"))
+                break
             self._drain(left)
         if self._refused:
             # a leader election may refuse everything on this channel for ever: start afresh
-            self._fail("nack", ConnectionError("the broker refused a fact"))
+            self._fail("nack", ConnectionError(f"the broker refused {len(self._refused)} facts"))
+        if self._unconfirmed:
+            self._fail("confirm", TimeoutError(f"{len(self._unconfirmed)} facts unconfirmed"))
 
     def _drain(self, seconds: float) -> None:
         try:
@@ -216,6 +223,8 @@ class Relay:
 
     def _nacked(self, tag: int, multiple: bool) -> None:
         # kept apart: a later confirm of all up to some number does not mean these
+        if not self._refused:
+            self._refused_until = time.monotonic() + REFUSED_SECONDS
         refused = {waiting for waiting in self._unconfirmed if waiting <= tag} if multiple else {tag}
         self._refused |= refused
         self._unconfirmed -= refused
