@@ -1,4 +1,4 @@
-"""Runs Alembic on the connection that `wangge.chassis.database.migrate` holds; every env.py calls it."""
+"""Runs Alembic on the connection that `wangge.chassis.schema.migrate` holds; every env.py calls it."""
 
 from alembic import context
 

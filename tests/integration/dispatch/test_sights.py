@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 
 import services.dispatch
 from services.dispatch.cases.model import ENDED, CaseState
-from wangge.chassis import database
+from wangge.chassis import schema
 from wangge.contracts.areas import Area
 
 STREET, COMMUNITY, GRID = "140802002", "140802002907", "14080200290700100"
@@ -92,9 +92,9 @@ def asked_for(case: dict, asked: dict[str, str]) -> bool:
 def test_cases_of_before_are_listed_after_the_migration(database_uri):
     import_module("services.dispatch.service")
     engine = create_engine(database_uri)
-    database.migrate(engine, {"alembic_version": MIGRATIONS})
+    schema.migrate(engine, {"alembic_version": MIGRATIONS})
     with engine.connect() as connection:
-        config = database._config(connection, "alembic_version", str(MIGRATIONS))
+        config = schema.config_of(connection, "alembic_version", str(MIGRATIONS))
         command.downgrade(config, "0001")
         connection.commit()
         connection.execute(text(A_CASE))
