@@ -102,10 +102,12 @@ class Inbox:
         with self._database.begin() as tx, self._deadline():
             unique = {_mark(message.event): message for message in messages}
             fresh = self._mark_all(tx, list(unique.values()))
+            # in this order: a hand-over that ends in between leaves what it held back among the waiting keys
+            held_back = self._transit.held_back(tx, messages)
             waiting = self._held.waiting_keys(tx, {message.event.partitionkey for message in messages})
             seen: set[tuple[str, str]] = set()
             results: dict[str, list[Message]] = {"done": [], "repeated": [], "deferred": []}
-            for message, cell in zip(messages, self._transit.held_back(tx, messages), strict=True):
+            for message, cell in zip(messages, held_back, strict=True):
                 mark = _mark(message.event)
                 if mark in seen or mark not in fresh:
                     self._repeat(tx, message, handlers)
