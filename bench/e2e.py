@@ -31,7 +31,7 @@ PATIENCE = 60.0
 STEADY = 0.02
 
 #: Rates that are tried, as parts of the rate at which a burst was worked off; the first steady one is taken.
-TRIED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+TRIED = (0.8, 0.5, 0.3, 0.15)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Lengths:
     """How long a run is."""
 
     idle: int = 200
-    burst: int = 1500
+    burst: int = 400
     seconds: int = 30
 
 
