@@ -21,6 +21,7 @@ from wangge.chassis.app import App
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.ids import new_id
 from wangge.chassis.inbox import Message
+from wangge.chassis.pipelining import Pipeline
 from wangge.chassis.relay import Relay
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.envelope import Event
@@ -242,6 +243,6 @@ def _event(event_type: str, source: str, subject: str, data: Mapping[str, Any], 
 @contextmanager
 def _rolled_back(app: App) -> Iterator[Transaction]:
     with app.database.engine.connect() as connection:
-        transaction = connection.begin()
-        yield Transaction(connection, app.clock.now(), app.settings.service, REGISTRY, Cause())
-        transaction.rollback()
+        pipeline = Pipeline(connection)
+        yield Transaction(pipeline, app.clock.now(), app.settings.service, REGISTRY, Cause())
+        pipeline.roll_back()

@@ -61,11 +61,15 @@ class DirectoryCache:
     def of(self, tx: Transaction) -> Directory:
         """The directory as this transaction sees it."""
         if tx not in self._used:
-            version = sites.version(tx)
+            self.seen(tx, sites.version(tx))
+        return self._used[tx]
+
+    def seen(self, tx: Transaction, version: int) -> None:
+        """This transaction has read the directory's version."""
+        if tx not in self._used:
             if self._latest is None or self._latest.version != version:
                 self._latest = read(tx, version)
             self._used[tx] = self._latest
-        return self._used[tx]
 
 
 def read(tx: Transaction, version: int) -> Directory:

@@ -7,6 +7,8 @@ began before; events from the bus are not refused, they end by themselves while 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import func, select
 
 from wangge.chassis.database import Database
@@ -43,9 +45,8 @@ class Backlog:
         age = func.extract("epoch", func.clock_timestamp() - func.min(waiting.c.created_at))
         try:
             with self._database.connect() as connection:
-                found = connection.execute(
-                    select(func.count(), func.coalesce(age, 0)).select_from(waiting)
-                ).one()
+                query = select(func.count(), func.coalesce(age, 0)).select_from(waiting)
+                found: Any = connection.execute(query).one()
         except Exception as error:
             log.info("backlog not measured", cause=str(classify(error)))
             return

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from wangge.chassis.clock import Clock
 from wangge.chassis.logging import get_logger
+from wangge.chassis.pipelining import Pipeline, install
 from wangge.chassis.settings import Settings
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.registry import Registry
@@ -49,21 +50,32 @@ class Database:
     @contextmanager
     def begin(self, cause: Cause = NO_CAUSE) -> Iterator[Transaction]:
         """A transaction: committed when the block ends, rolled back when it raises."""
-        with self.engine.connect() as connection:
-            with connection.begin():
-                tx = Transaction(connection, self._clock.now(), self._service, self._registry, cause)
+        tx = None
+        try:
+            with self.connect() as pipeline:
+                tx = Transaction(pipeline, self._clock.now(), self._service, self._registry, cause)
                 yield tx
                 tx.flush()
-            tx.committed()
+        except BaseException:
+            if tx is not None:
+                tx.rolled_back()
+            raise
+        tx.committed()
         if tx.has_recorded:
             for wake in self._wake:
                 wake()
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection of its own transaction for machinery (relay, sweeps of the chassis)."""
-        with self.engine.begin() as connection:
-            yield connection
+    def connect(self) -> Iterator[Pipeline]:
+        """A transaction for machinery (relay, sweeps of the chassis), which tells no facts."""
+        with self.engine.connect() as connection:
+            pipeline = Pipeline(connection)
+            try:
+                yield pipeline
+                pipeline.commit()
+            except BaseException:
+                pipeline.roll_back()
+                raise
 
     def ping(self) -> None:
         """Raise what the driver raises unless the database answers."""
@@ -76,7 +88,7 @@ class Database:
 
 
 def connect(uri: str, pool_size: int) -> Engine:
-    """An engine with the timeouts that keep a stuck statement from holding a worker."""
+    """An engine for pipelines, with the timeouts that keep a stuck statement from holding a worker."""
     options = " ".join(
         f"-c {name}={value}"
         for name, value in {
@@ -87,12 +99,12 @@ def connect(uri: str, pool_size: int) -> Engine:
             "timezone": "UTC",
         }.items()
     )
-    return create_engine(
+    engine = create_engine(
         uri,
+        isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=10,
-        pool_pre_ping=True,
         connect_args={
             "options": options,
             "connect_timeout": 5,
@@ -100,3 +112,5 @@ def connect(uri: str, pool_size: int) -> Engine:
             "keepalives_idle": 30,
         },
     )
+    install(engine)
+    return engine

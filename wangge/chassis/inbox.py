@@ -36,15 +36,17 @@ log = get_logger(__name__)
 Handler = Callable[[Transaction, Event], None]
 Quarantined = Callable[[Transaction, Delivery, Permanent], None]
 Repeated = Callable[[Transaction, Event], None]
+Prepare = Callable[[Transaction, Sequence[Event]], None]
 
 
 @dataclass(frozen=True)
 class Handlers:
-    """What a service does with each event type, with a message that cannot be processed, and with a repeated one."""
+    """What a service does with each event type, with a message that cannot be processed, with a repeated one, before a batch."""
 
     by_type: Mapping[str, Handler]
     quarantined: Quarantined = lambda tx, delivery, fault: None
     repeated: Repeated = lambda tx, event: None
+    prepare: Prepare = lambda tx, events: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,8 @@ class Inbox:
         with self._database.begin() as tx, self._deadline():
             unique = {_mark(message.event): message for message in messages}
             fresh = self._mark_all(tx, list(unique.values()))
-            # in this order: a hand-over that ends in between leaves what it held back among the waiting keys
-            held_back = self._transit.held_back(tx, messages)
-            waiting = self._held.waiting_keys(tx, {message.event.partitionkey for message in messages})
+            held_back, waiting = self._to_wait(tx, messages)
+            handlers.prepare(tx, [message.event for mark, message in unique.items() if mark in fresh])
             seen: set[tuple[str, str]] = set()
             results: dict[str, list[Message]] = {"done": [], "repeated": [], "deferred": []}
             for message, cell in zip(messages, held_back, strict=True):
@@ -128,6 +129,16 @@ class Inbox:
         failpoints.reach("inbox.committed")
         for result, settled in results.items():
             metrics.events(settled, result)
+
+    def _to_wait(self, tx: Transaction, messages: Sequence[Message]) -> tuple[Sequence[str | None], set[str]]:
+        """For each message the cell whose hand-over it waits for, if any; the keys behind whose events one waits."""
+        keys = {message.event.partitionkey for message in messages}
+        is_moving, waiting = self._transit.look(tx, keys)
+        if not is_moving:
+            return [None] * len(messages), waiting
+        # in this order: a hand-over that ends in between leaves what it held back among the waiting keys
+        held_back = self._transit.held_back(tx, messages)
+        return held_back, self._held.waiting_keys(tx, keys)
 
     def _alone(self, message: Message, handlers: Handlers) -> None:
         event = message.event

@@ -78,7 +78,7 @@ class Relay:
             return 0
         self._ensure_connected()
         with self._database.connect() as connection:
-            connection.execute(_LOCK, {"key": RELAY_LOCK})
+            connection.write(_LOCK, {"key": RELAY_LOCK})
             rows = connection.execute(_PENDING, {"round": ROUND}).all()
             failure = None
             if rows:
@@ -202,7 +202,7 @@ class Relay:
             return
         ids = [row.id for row in rows]
         unrouted = [row.id for row in rows if row.event_id in self._returned]
-        connection.execute(_MARK, {"ids": ids, "unrouted": unrouted})
+        connection.write(_MARK, {"ids": ids, "unrouted": unrouted})
         metrics.published(len(ids) - len(unrouted), len(unrouted))
 
     def _fail(self, cause: str, error: Exception) -> NoReturn:

@@ -21,3 +21,10 @@ def insert_all(table: Table, columns: Sequence[str], tail: str = "") -> TextClau
 def as_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The parameter of `insert_all`."""
     return {"rows": orjson.dumps(rows).decode()}
+
+
+def conflicting(table: Table) -> str:
+    """A `tail` of `insert_all` that brings the row with the same key up to date."""
+    keys = [column.name for column in table.primary_key]
+    updated = ", ".join(f'"{one.name}" = excluded."{one.name}"' for one in table.c if one.name not in keys)
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {updated}"

@@ -32,7 +32,7 @@ def migrate(engine: Engine, locations: dict[str, Path]) -> None:
     """
     from alembic import command  # noqa: PLC0415 (8 MB that a serving process does not need)
 
-    with engine.connect() as connection:
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()

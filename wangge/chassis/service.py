@@ -6,7 +6,7 @@ its nouns: `class Dispatch(CaseEntrypoints, Service): name = "dispatch"`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -239,6 +239,9 @@ class Service(HeldEntrypoints, CellEntrypoints, OpenApiEntrypoints):
         """
         return batch
 
+    def prepare(self, tx: Transaction, events: Sequence[Event]) -> None:
+        """Called with the events of a batch before the first is handled: a service may read for all of them at once."""
+
     def quarantined(self, tx: Transaction, delivery: Delivery, fault: Permanent) -> None:
         """Called when a message is put into quarantine; a service may answer its sender."""
 
@@ -261,7 +264,7 @@ def handlers_of(service: Service) -> Handlers:
         if event_type:
             by_type.setdefault(event_type, []).append(getattr(service, name))
     in_turn = {event_type: _in_turn(handlers) for event_type, handlers in by_type.items()}
-    return Handlers(in_turn, service.quarantined, service.repeated)
+    return Handlers(in_turn, service.quarantined, service.repeated, service.prepare)
 
 
 def _in_turn(handlers: list[Handler]) -> Handler:

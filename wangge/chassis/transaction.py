@@ -7,7 +7,7 @@ without gaps and leave in that order. Limit: what a handler does outside the dat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,10 @@ from marshmallow import ValidationError
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Connection,
     CursorResult,
     Executable,
     Text,
+    TextClause,
     bindparam,
     cast,
     func,
@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from wangge.chassis.errors import Permanent
 from wangge.chassis.ids import new_id, traceparent
+from wangge.chassis.pipelining import Parameters, Pipeline
 from wangge.chassis.rows import as_rows, insert_all
 from wangge.chassis.tables import event_sequence, outbox
 from wangge.contracts.areas import Area
@@ -55,9 +56,9 @@ class Transaction:
     """What an entrypoint works with: SQL, the rules' `now`, and `record` for the facts to tell."""
 
     def __init__(
-        self, connection: Connection, now: datetime, service: str, registry: Registry, cause: Cause
+        self, pipeline: Pipeline, now: datetime, service: str, registry: Registry, cause: Cause
     ) -> None:
-        self.connection = connection
+        self._pipeline = pipeline
         self.now = now
         self.cause = cause
         self._service = service
@@ -65,12 +66,15 @@ class Transaction:
         self._recorded: list[tuple[Event, str, str]] = []
         self._before_commit: list[Callable[[], None]] = []
         self._after_commit: list[Callable[[], None]] = []
+        self._after_rollback: list[Callable[[], None]] = []
 
-    def execute(
-        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-    ) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run one SQLAlchemy Core statement."""
-        return self.connection.execute(statement, parameters)
+        return self._pipeline.execute(statement, parameters)
+
+    def write(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement whose answer nobody needs; it travels with the next one (wangge.chassis.pipelining)."""
+        self._pipeline.write(statement, parameters)
 
     def record(
         self,
@@ -118,6 +122,10 @@ class Transaction:
         """Do `act` once the commit has succeeded; it must be repairable by itself if a crash skips it."""
         self._after_commit.append(act)
 
+    def after_rollback(self, act: Callable[[], None]) -> None:
+        """Do `act` once nothing was committed, or once that is not known: give back what was taken in memory."""
+        self._after_rollback.append(act)
+
     @property
     def has_recorded(self) -> bool:
         """Whether there is anything to tell."""
@@ -139,11 +147,16 @@ class Transaction:
             aggregate = _aggregate(event)
             last[aggregate] += 1
             outgoing.append(_outbox_row(event, last[aggregate], exchange, key))
-        self.execute(_TELL, as_rows(outgoing))
+        self.write(_TELL, as_rows(outgoing))
 
     def committed(self) -> None:
         """Called by the database after the commit."""
         for act in self._after_commit:
+            act()
+
+    def rolled_back(self) -> None:
+        """Called by the database after a rollback."""
+        for act in self._after_rollback:
             act()
 
 

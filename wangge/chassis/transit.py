@@ -10,7 +10,7 @@ both sides share this database. Limit: stated in docs/adr/0008-hand-over.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -75,6 +75,14 @@ class Transit:
                 .values(awaiting=func.array_remove(cells.c.awaiting, delivery.routing_key))
             )
 
+    def look(self, tx: Transaction, keys: Collection[str]) -> tuple[bool, set[str]]:
+        """Whether a hand-over is taking something from or for this cell, and behind which keys new events must wait.
+
+        Both are seen at one instant: a hand-over that ends leaves what it held back among the waiting keys.
+        """
+        rows = tx.execute(_LOOK, {"cell": self._cell, "keys": list(keys)}).all()
+        return any(row.key is None for row in rows), {row.key for row in rows if row.key is not None}
+
     def held_back(self, tx: Transaction, messages: Sequence[Message]) -> list[str | None]:
         """For each message, in order, the cell whose hand-over it must wait for, or None.
 
@@ -117,6 +125,14 @@ class Transit:
             .distinct()
         )
         return {row.partitionkey: row.cell for row in rows}
+
+
+_LOOK = text(
+    "SELECT CAST(NULL AS text) AS key FROM cell "
+    "WHERE state = 'opening' AND name = :cell OR state = 'closing' AND :cell = 'home' "
+    "UNION ALL SELECT DISTINCT partitionkey FROM held_event "
+    "WHERE state = 'deferred' AND partitionkey = ANY(CAST(:keys AS text[]))"
+)
 
 
 def end(tx: Transaction) -> None:

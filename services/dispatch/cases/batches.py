@@ -47,7 +47,7 @@ class Batch:
         """The site's category of this code, else its default one."""
         key = (site.site, code)
         if key not in self._categories:
-            self._categories[key] = categories.find(tx, site.site, code, site.default_category)
+            self._categories[key] = categories.of_site(tx, site, code)
         return self._categories[key]
 
     def file(self, report_code: str, steps: list[Moved], cause: Cause) -> None:

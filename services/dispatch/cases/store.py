@@ -15,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
-    Executable,
     ForeignKey,
     Identity,
     Index,
@@ -25,6 +24,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    TextClause,
     bindparam,
     select,
     text,
@@ -39,6 +39,7 @@ from services.dispatch.categories.model import ClockFrom
 from services.dispatch.metadata import metadata
 from wangge.chassis.database import Database
 from wangge.chassis.errors import NotFound, Stale
+from wangge.chassis.rows import as_rows, conflicting, insert_all
 from wangge.chassis.transaction import Transaction
 
 INSTANT = DateTime(timezone=True)
@@ -175,25 +176,22 @@ case_serial = Table(
 )
 
 
-def _putting(table: Table) -> Executable:
-    """The statement that inserts a row, or brings the one with its key up to date."""
-    statement = insert(table)
-    keys = [column.name for column in table.primary_key]
-    updated = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=updated)
+def _inserting(table: Table, tail: str = "") -> TextClause:
+    names = [column.name for column in table.c if not column.identity]
+    return insert_all(table, names, tail)
 
 
 # statements of the message path are made once: making one costs more than running it
-INSERT_CASE = insert(cases).on_conflict_do_nothing(index_elements=["report_code"]).returning(cases.c.case_no)
+INSERT_CASE = _inserting(cases, "ON CONFLICT (report_code) DO NOTHING RETURNING case_no")
 UPDATE_CASE = (
     update(cases)
     .where(cases.c.case_no == bindparam("of_case"), cases.c.version == bindparam("from_version"))
     .values({column.name: bindparam(column.name) for column in cases.c if column.name != "case_no"})
 )
-INSERT_ASSIGNMENT, INSERT_CLOCK = insert(assignment), insert(clock)
-PUT_ASSIGNMENT, PUT_CLOCK = _putting(assignment), _putting(clock)
-INSERT_RECORD = insert(flow_record)
-INSERT_REPORTER = insert(reporter).on_conflict_do_nothing()
+INSERT_ASSIGNMENT, PUT_ASSIGNMENT = _inserting(assignment), _inserting(assignment, conflicting(assignment))
+INSERT_CLOCK, PUT_CLOCK = _inserting(clock), _inserting(clock, conflicting(clock))
+INSERT_RECORD = _inserting(flow_record)
+INSERT_REPORTER = _inserting(reporter, "ON CONFLICT DO NOTHING")
 
 #: Serials that one process takes at a time; what it does not use before it ends is left out.
 SERIAL_BLOCK = 20
@@ -261,7 +259,7 @@ def add_all(tx: Transaction, filed: Sequence[Sequence[Moved]]) -> set[str]:
     """Add new cases with their first records; answers the numbers of those whose report had no case yet."""
     if not filed:
         return set()
-    numbers = set(tx.execute(INSERT_CASE, [_row(steps[-1].case) for steps in filed]).scalars())
+    numbers = set(tx.execute(INSERT_CASE, as_rows([_row(steps[-1].case) for steps in filed])).scalars())
     new = [steps for steps in filed if steps[-1].case.case_no in numbers]
     added = [steps[-1].case for steps in new]
     _write(tx, INSERT_ASSIGNMENT, [row for case in added for row in _parts(case, case.assignments)])
@@ -343,14 +341,14 @@ def _clocks(case: Case, clocks: Iterable[StageClock]) -> list[dict[str, Any]]:
     ]
 
 
-def _write(tx: Transaction, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write(tx: Transaction, statement: TextClause, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        tx.execute(statement, rows)
+        tx.write(statement, as_rows(rows))
 
 
 def _append(tx: Transaction, records: Iterable[FlowRecord]) -> None:
     rows = [{field.name: getattr(record, field.name) for field in fields(record)} for record in records]
-    _write(tx, INSERT_RECORD, [{**row, "evidence": list(row["evidence"])} for row in rows])
+    _write(tx, INSERT_RECORD, rows)
 
 
 def loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.dispatch.calendars.model import Limit
 from services.dispatch.categories.model import Category, ClockFrom
 from services.dispatch.metadata import metadata
+from services.dispatch.sites.model import Site
 from wangge.chassis.transaction import Transaction
 
 category = Table(
@@ -38,8 +39,22 @@ BY_CODE = select(category).where(
 )
 
 
-def find(tx: Transaction, site: str, code: str, default: str) -> Category:
+_known: dict[str, tuple[str, dict[str, Category]]] = {}
+"""By site, its revision and the categories that were asked for: a revision never changes."""
+
+
+def of_site(tx: Transaction, site: Site, code: str) -> Category:
     """The site's category of this code, else the one it files unknown matters under."""
+    revision, found = _known.get(site.site, ("", {}))
+    if revision != site.revision:
+        found = {}
+        _known[site.site] = (site.revision, found)
+    if code not in found:
+        found[code] = _find(tx, site.site, code, site.default_category)
+    return found[code]
+
+
+def _find(tx: Transaction, site: str, code: str, default: str) -> Category:
     wanted = tx.execute(BY_CODE, {"of_site": site, "given": code, "default": default})
     rows = {row.code: row for row in wanted}
     return _category(rows.get(code) or rows[default])

@@ -36,6 +36,10 @@ site = Table(
 )
 
 BY_AREA = select(site).where(site.c.area == bindparam("area"))
+REVISION = select(site.c.site, site.c.revision).where(site.c.area == bindparam("area"))
+
+_known: dict[str, Site] = {}
+"""Sites as this process last read them: a revision never changes."""
 
 #: Calendars kept built, one for each distinct content: about a county's sites.
 CALENDARS = 256
@@ -54,8 +58,13 @@ def find_by_area(tx: Transaction, area: str) -> Site | None:
     community = Area.parse(area).community
     if community is None:
         return None
-    row = tx.execute(BY_AREA, {"area": community.code}).one_or_none()
-    return _site(row) if row else None
+    revision = tx.execute(REVISION, {"area": community.code}).one_or_none()
+    if revision is None:
+        return None
+    known = _known.get(revision.site)
+    if known is None or known.revision != revision.revision:
+        known = _known[revision.site] = _site(tx.execute(BY_AREA, {"area": community.code}).one())
+    return known
 
 
 def revision_of(tx: Transaction, name: str) -> str | None:

@@ -60,9 +60,16 @@ def has_room(tx: Transaction, publisher: Publisher) -> bool:
         return True
     counting = _of(tx)
     if publisher.login not in counting.room:
-        before = taken(tx, [publisher.login], counting.day).get(publisher.login, 0)
-        counting.room[publisher.login] = most - before
+        counting.room[publisher.login] = most - _before(tx, publisher.login, counting.day, most)
     return counting.taken[publisher.login] < counting.room[publisher.login]
+
+
+def _before(tx: Transaction, login: str, day: date, most: int) -> int:
+    """How many were taken before: what this process last saw will do while there is room, for the end decides."""
+    known = _seen.get((login, day))
+    if known is not None and known < most:
+        return known
+    return taken(tx, [login], day).get(login, 0)
 
 
 def count(tx: Transaction, publisher: Publisher, *, is_bound: bool = True) -> None:
@@ -109,7 +116,9 @@ def _write(tx: Transaction, counting: Counting) -> None:
         return
     numbers = [counting.taken[login] for login in logins]
     for row in tx.execute(_ADD, {"day": counting.day, "logins": logins, "numbers": numbers}):
-        if row.taken > counting.bounds.get(row.publisher, row.taken):
+        most = counting.bounds.get(row.publisher, row.taken)
+        if row.taken > most:
+            _remember(row.publisher, counting.day, most)  # the next one asks
             raise Temporary(f"the day's quota of {row.publisher} was used up meanwhile")
         _remember(row.publisher, counting.day, row.taken)
 

@@ -87,14 +87,22 @@ class Waiting:
 
 _waiting: WeakKeyDictionary[Transaction, Waiting] = WeakKeyDictionary()
 
+_new: WeakKeyDictionary[Transaction, set[Key]] = WeakKeyDictionary()
+
 
 def find(tx: Transaction, publisher: str, message_id: str) -> Receipt | None:
     """The receipt of a message."""
-    waiting = _waiting[tx].receipts.get((publisher, message_id)) if tx in _waiting else None
-    if waiting:
+    key = (publisher, message_id)
+    waiting = _waiting[tx].receipts.get(key) if tx in _waiting else None
+    if waiting or key in _new.get(tx, ()):
         return waiting
     row = tx.execute(_FIND, {"login": publisher, "id": message_id}).mappings().first()
     return receipt_of(row) if row else None
+
+
+def is_new(tx: Transaction, publisher: str, message_id: str) -> None:
+    """This message has no receipt: `find` need not ask."""
+    _new.setdefault(tx, set()).add((publisher, message_id))
 
 
 def find_many(tx: Transaction, keys: Collection[Key]) -> dict[Key, Receipt]:
@@ -147,7 +155,7 @@ def _write(tx: Transaction, waiting: Waiting) -> None:
 
 def _count(tx: Transaction, repeated: Mapping[Key, int]) -> None:
     keys = sorted(repeated)  # two transactions that count the same ones do it in the same order
-    tx.execute(
+    tx.write(
         _REPEAT,
         {
             "logins": [login for login, _ in keys],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from services.intake.receipts.telling import tell as tell_receipt
 from services.intake.reports import store
 from services.intake.reports.batches import answers, writable
 from services.intake.reports.bringing import BODY, Bringing
+from services.intake.reports.foreseeing import foresee_messages
 from services.intake.reports.lines import Lines
 from services.intake.reports.mirroring import CaseFact, note
 from services.intake.reports.model import Command, Report, move, require_own_decision
@@ -79,6 +81,10 @@ class ReportEntrypoints:
     def bringing(self) -> Bringing:
         """The way from a door to the reception."""
         return Bringing(self.app, self.directory, self.near, self.pace)
+
+    def prepare(self, tx: Transaction, events: Sequence[Event]) -> None:
+        """Ask once for what the incidents of a batch need."""
+        foresee_messages(tx, self.directory, events)
 
     @on("incident.reported.v1")
     def on_incident_reported(self, tx: Transaction, event: Event) -> None:

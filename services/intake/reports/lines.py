@@ -12,6 +12,7 @@ from services.intake.receipts.model import Outcome, Receipt, again
 from services.intake.receipts.schemas import shown as shown_receipt
 from services.intake.reports.batches import LINE_BYTES, Line
 from services.intake.reports.bringing import BODY, Bringing, put_refused, too_many
+from services.intake.reports.foreseeing import foresee_lines
 from services.intake.reports.receiving import Received
 from wangge.chassis.auth import Principal
 from wangge.chassis.claims import claim_of
@@ -43,6 +44,7 @@ class Lines:
         for _ in range(TRIES):
             try:
                 with self.bringing.app.database.begin() as tx:
+                    foresee_lines(tx, self.bringing.directory, who, [one.body for one in lines if one.body])
                     taken = [self._line(tx, who, line) for line in lines[:admitted]]
                     if over:
                         taken += [self._line_over(tx, who, line, over) for line in lines[admitted:]]

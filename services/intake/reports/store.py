@@ -35,7 +35,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.intake.metadata import metadata
 from services.intake.people.model import Contact
 from services.intake.reports.model import Command, Incident, Report, ReportStatus
-from wangge.chassis.errors import NotFound, Stale, Temporary
+from wangge.chassis.errors import NotFound, Stale
 from wangge.chassis.newest import newest, way
 from wangge.chassis.rows import as_rows, insert_all
 from wangge.chassis.scopes import inside, places
@@ -50,7 +50,7 @@ NEAR_LOCK = 7_203_102
 NEAR_WAIT = "20s"
 
 #: Report numbers that a process takes at once.
-NUMBERS_AT_ONCE = 20
+NUMBERS_AT_ONCE = 100
 
 #: Metres of one degree of latitude, at least.
 DEGREE_METRES = 110_000.0
@@ -215,6 +215,7 @@ class Arrivals:
 
 _arrivals: WeakKeyDictionary[Transaction, Arrivals] = WeakKeyDictionary()
 _NONE = Arrivals()
+_new: WeakKeyDictionary[Transaction, set[tuple[str, str]]] = WeakKeyDictionary()
 
 _numbers: deque[int] = deque()
 """Numbers that this process has taken for reports to come; those left at its end are never used."""
@@ -225,9 +226,7 @@ STEP_COLUMNS = ["report_code", "command", "source", "target", "at", "by", "note"
 _TAKE_NUMBERS = select(report_numbers.next_value()).select_from(
     func.generate_series(1, NUMBERS_AT_ONCE).table_valued("n")
 )
-_ADD = insert_all(
-    reports, REPORT_COLUMNS, "ON CONFLICT (sender, external_no) WHERE external_no IS NOT NULL DO NOTHING"
-)
+_ADD = insert_all(reports, REPORT_COLUMNS)
 _ADD_STEPS = insert_all(report_moves, STEP_COLUMNS, "")
 _BY_EXTERNAL_NO = select(reports).where(
     reports.c.sender == bindparam("who"), reports.c.external_no == bindparam("no")
@@ -251,8 +250,8 @@ _MIRROR = text(
     "FROM jsonb_populate_recordset(NULL::reports, CAST(:rows AS jsonb)) AS told WHERE reports.code = told.code"
 )
 
-_SHARE_NEAR = select(
-    func.set_config("lock_timeout", NEAR_WAIT, True), func.pg_advisory_xact_lock_shared(NEAR_LOCK)
+_SHARE_NEAR = text(
+    f"SELECT set_config('lock_timeout', '{NEAR_WAIT}', true), pg_advisory_xact_lock_shared({NEAR_LOCK})"
 )
 _LOCK_PLACES = text(
     f"SELECT count(pg_advisory_xact_lock({NEAR_LOCK}, place)) "  # noqa: S608 (a number of ours)
@@ -272,7 +271,7 @@ def next_number(tx: Transaction) -> int:
 def add(tx: Transaction, report: Report, steps: Sequence[Step]) -> None:
     """Add a report with its history, at the end of the transaction.
 
-    Raises `Temporary` then, when another transaction added one under the same external number meanwhile: tried
+    Where another transaction added one under the same external number meanwhile, it fails (a temporary fault): tried
     again, it is known.
     """
     if tx not in _arrivals:
@@ -287,10 +286,8 @@ def write_arrivals(tx: Transaction) -> None:
     if not arrived.reports:
         return
     _arrivals[tx] = Arrivals()
-    written = tx.execute(_ADD, as_rows([_row(report) for report in arrived.reports.values()])).rowcount
-    if written < len(arrived.reports):
-        raise Temporary("another transaction added a report under the same external number")
-    tx.execute(_ADD_STEPS, as_rows(arrived.steps))
+    tx.write(_ADD, as_rows([_row(report) for report in arrived.reports.values()]))
+    tx.write(_ADD_STEPS, as_rows(arrived.steps))
 
 
 def save(tx: Transaction, report: Report, step: Step | None) -> None:
@@ -311,7 +308,7 @@ def save(tx: Transaction, report: Report, step: Step | None) -> None:
     if not tx.execute(update(reports).where(before).values(changed)).rowcount:
         raise Stale("version.stale", "内容已被他人更新，请刷新后重试", f"{report.code} was changed meanwhile")
     if step:
-        tx.execute(_ADD_STEPS, as_rows([_step_row(report.code, step, tx.now)]))
+        tx.write(_ADD_STEPS, as_rows([_step_row(report.code, step, tx.now)]))
 
 
 def locked(tx: Transaction, codes: Collection[str]) -> list[Report]:
@@ -324,9 +321,9 @@ def save_mirrored(tx: Transaction, changed: Sequence[Report], steps: Sequence[tu
     """Write what cases told of reports that this transaction has locked, with their history."""
     if changed:
         rows = [{name: getattr(report, name) for name in MIRRORED} for report in changed]
-        tx.execute(_MIRROR, as_rows(rows))
+        tx.write(_MIRROR, as_rows(rows))
     if steps:
-        tx.execute(_ADD_STEPS, as_rows([_step_row(code, step, tx.now) for code, step in steps]))
+        tx.write(_ADD_STEPS, as_rows([_step_row(code, step, tx.now) for code, step in steps]))
 
 
 def find(tx: Transaction, code: str, *, lock: bool = False) -> Report:
@@ -350,8 +347,15 @@ def by_external_no(tx: Transaction, sender: str, external_no: str) -> Report | N
     code = arrived.codes.get((sender, external_no))
     if code:
         return arrived.reports[code]
+    if (sender, external_no) in _new.get(tx, ()):
+        return None
     row = tx.execute(_BY_EXTERNAL_NO, {"who": sender, "no": external_no}).mappings().first()
     return _report(row) if row else None
+
+
+def is_new(tx: Transaction, sender: str, external_no: str) -> None:
+    """There is no report of this sender under this external number: `by_external_no` need not ask."""
+    _new.setdefault(tx, set()).add((sender, external_no))
 
 
 def merged_into(tx: Transaction, code: str) -> list[Report]:
@@ -424,7 +428,7 @@ def lock_places(tx: Transaction, places: Collection[int]) -> None:
 
     Taken in one order, so that two who want several do not wait for each other.
     """
-    tx.execute(_SHARE_NEAR)
+    tx.write(_SHARE_NEAR)
     tx.execute(_LOCK_PLACES, {"places": sorted(places)})
 
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     insert,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -66,6 +65,14 @@ addresses = Table(
 )
 
 
+_CHANNELS = text("SELECT ref, channels FROM contacts WHERE ref = ANY(CAST(:refs AS text[]))")
+
+_ADDRESSES = text(
+    "SELECT ref, channel, address, secret, origin FROM contact_addresses JOIN "
+    "unnest(CAST(:refs AS text[]), CAST(:channels AS text[])) AS wanted (ref, channel) USING (ref, channel)"
+)
+
+
 def channels_of(tx: Transaction, refs: Collection[str]) -> dict[str, set[Channel]]:
     """The channels with an address of each of the references."""
     return remembered(tx, "channels", refs, lambda missing: _channels(tx, missing), set())
@@ -73,7 +80,7 @@ def channels_of(tx: Transaction, refs: Collection[str]) -> dict[str, set[Channel
 
 def _channels(tx: Transaction, refs: Collection[str]) -> dict[str, set[Channel]]:
     found: dict[str, set[Channel]] = {}
-    for row in tx.execute(select(contacts.c.ref, contacts.c.channels).where(contacts.c.ref.in_(refs))):
+    for row in tx.execute(_CHANNELS, {"refs": list(refs)}):
         found.setdefault(row.ref, set()).update(Channel(channel) for channel in row.channels)
     return found
 
@@ -90,7 +97,9 @@ def addresses_of(
     tx: Transaction, wanted: Collection[tuple[str, Channel]]
 ) -> dict[tuple[str, Channel], Address]:
     """The address to use for each (reference, channel) that has one."""
-    rows = tx.execute(select(addresses).where(tuple_(addresses.c.ref, addresses.c.channel).in_(wanted)))
+    rows = tx.execute(
+        _ADDRESSES, {"refs": [ref for ref, _ in wanted], "channels": [channel for _, channel in wanted]}
+    )
     found: dict[tuple[str, Channel], list[Address]] = {}
     for row in rows:
         found.setdefault((row.ref, Channel(row.channel)), []).append(_address(row))

@@ -5,10 +5,10 @@ Guarantee: facts may come in any order and any number of times; the one with the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, and_, or_, select, union_all
+from sqlalchemy import BigInteger, Column, Index, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.notify.directory.model import (
@@ -103,29 +103,32 @@ def names_of(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
     return {code: name for code, name in found.items() if name}
 
 
+_NAMES = text(
+    "SELECT unit_id AS code, name FROM units WHERE unit_id = ANY(CAST(:codes AS text[])) "
+    "UNION ALL SELECT area, name FROM grids WHERE area = ANY(CAST(:codes AS text[]))"
+)
+
+_ROLES = text(
+    "SELECT roles.person_id, roles.role, roles.area, roles.unit_id FROM roles "
+    "LEFT JOIN people ON people.person_id = roles.person_id "
+    "WHERE roles.status = 'active' AND people.status IS DISTINCT FROM 'ended' AND "
+    "(roles.unit_id = ANY(CAST(:units AS text[])) AND roles.role = ANY(CAST(:speaking AS text[])) "
+    "OR roles.role = ANY(CAST(:held AS text[])) AND roles.area = ANY(CAST(:areas AS text[])))"
+)
+
+
 def _names(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
-    named = union_all(
-        select(units.c.unit_id.label("code"), units.c.name).where(units.c.unit_id.in_(codes)),
-        select(grids.c.area.label("code"), grids.c.name).where(grids.c.area.in_(codes)),
-    )
-    return {row.code: row.name for row in tx.execute(named)}
+    return {row.code: row.name for row in tx.execute(_NAMES, {"codes": list(codes)})}
 
 
-def _roles(tx: Transaction, asked_units: Iterable[str], holders: Collection[Holders]) -> list[Role]:
-    areas = {area for question in holders for area in question.areas}
-    query = (
-        select(roles.c.person_id, roles.c.role, roles.c.area, roles.c.unit_id)
-        .outerjoin(people, people.c.person_id == roles.c.person_id)
-        .where(
-            roles.c.status == Standing.ACTIVE,
-            people.c.status.is_distinct_from(Standing.ENDED),
-            or_(
-                and_(roles.c.unit_id.in_(asked_units), roles.c.role.in_(UNIT_ROLES)),
-                and_(roles.c.role.in_({question.role for question in holders}), roles.c.area.in_(areas)),
-            ),
-        )
-    )
-    return [Role(row.person_id, row.role, row.area, row.unit_id or None) for row in tx.execute(query)]
+def _roles(tx: Transaction, asked_units: Collection[str], holders: Collection[Holders]) -> list[Role]:
+    asked = {
+        "units": list(asked_units),
+        "speaking": list(UNIT_ROLES),
+        "held": list({question.role for question in holders}),
+        "areas": list({area for question in holders for area in question.areas}),
+    }
+    return [Role(row.person_id, row.role, row.area, row.unit_id or None) for row in tx.execute(_ROLES, asked)]
 
 
 def _people(tx: Transaction, without_roles: Collection[str]) -> dict[str, list[str]]:

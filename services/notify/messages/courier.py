@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,11 +21,13 @@ from eventlet.event import Event as Signal
 from nameko.extensions import Entrypoint
 
 from services.notify.contacts import store as contact_store
-from services.notify.contacts.model import Address, Channel
-from services.notify.messages import model, store, waking
+from services.notify.contacts.model import Channel
+from services.notify.messages import model, store
 from services.notify.messages.channels import Provider, failed, providers
+from services.notify.messages.facts import fact_of
+from services.notify.messages.handing import Nobody, Parcel, To, hand, to_of, waker
 from services.notify.messages.model import Message, MessageState, Outcome
-from services.notify.messages.planning import fact_of
+from services.notify.messages.store import Settled
 from services.notify.settings import NotifySettings
 from services.notify.sites import store as site_store
 from wangge.chassis.app import App
@@ -40,11 +42,11 @@ AWAY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """A message on its way with the address it goes to; none where the recipient has none any more."""
+class Ended:
+    """A message after one try, not settled yet."""
 
     message: Message
-    address: Address | None
+    outcome: Outcome
 
 
 class Courier:
@@ -55,22 +57,52 @@ class Courier:
         self._settings = settings
         self._providers = by_channel
         self._pool = GreenPool(settings.deliveries)
-        self._under_way: Counter[tuple[str, Channel]] = Counter()
+        self._under_way: Counter[To] = Counter()
+        self._ended: list[Ended] = []
+        self._is_settling = False
 
-    def send_due(self, wake: Callable[[], None]) -> int:
-        """Begin as many deliveries as there is room for, answer how many; `wake` is called as each one ends."""
+    @property
+    def lease(self) -> timedelta:
+        """How long a message on its way is waited for."""
+        return timedelta(seconds=self._settings.lease_seconds)
+
+    def send_due(self) -> int:
+        """Begin as many deliveries as there is room for, answer how many."""
         parcels = self._take()
         for parcel in parcels:
-            self._under_way[_to(parcel.message)] += 1
-            self._pool.spawn_n(self._carry, parcel, wake)
+            self._under_way[to_of(parcel.message)] += 1
+        self.carry(parcels)
         return len(parcels)
+
+    def claim(self, to: To) -> bool:
+        """Keep room for one message to this recipient; False where there is none."""
+        has_room = self._room() > 0 and self._under_way[to] < self._settings.deliveries_each
+        if has_room:
+            self._under_way[to] += 1
+        return has_room
+
+    def give_up(self, to: To) -> None:
+        """Give claimed room back, and let those be looked for who wait for it."""
+        was_full = self._room() <= 0 or self._under_way[to] >= self._settings.deliveries_each
+        self._under_way[to] -= 1
+        self._under_way += Counter()  # drops those with nothing under way
+        if was_full:
+            waker.wake()
+
+    def carry(self, parcels: Sequence[Parcel]) -> None:
+        """Begin to carry messages for which room was claimed."""
+        for parcel in parcels:
+            self._pool.spawn_n(self._carry, parcel)
 
     def wait(self) -> None:
         """Wait for what is under way; each delivery is cut off by itself."""
         self._pool.waitall()
 
+    def _room(self) -> int:
+        return self._settings.deliveries - self._under_way.total()
+
     def _take(self) -> list[Parcel]:
-        room = self._pool.free()
+        room = self._room()
         if room <= 0:
             return []
         with self._app.database.begin() as tx:
@@ -83,11 +115,11 @@ class Courier:
                     self._bury(tx, taken)
                 else:
                     sent.append(taken)
-            store.take(tx, sent, timedelta(seconds=self._settings.lease_seconds))
-            known = contact_store.addresses_of(tx, {_to(message) for message in sent}) if sent else {}
-        return [Parcel(message, known.get(_to(message))) for message in sent]
+            store.take(tx, sent, self.lease)
+            known = contact_store.addresses_of(tx, {to_of(message) for message in sent}) if sent else {}
+        return [Parcel(message, known.get(to_of(message))) for message in sent]
 
-    def _busy(self) -> list[tuple[str, Channel]]:
+    def _busy(self) -> list[To]:
         return [to for to, count in self._under_way.items() if count >= self._settings.deliveries_each]
 
     def _choose(self, due: list[Message], room: int) -> list[Message]:
@@ -95,8 +127,8 @@ class Courier:
         chosen: list[Message] = []
         counts = Counter(self._under_way)
         for message in due:
-            if len(chosen) < room and counts[_to(message)] < self._settings.deliveries_each:
-                counts[_to(message)] += 1
+            if len(chosen) < room and counts[to_of(message)] < self._settings.deliveries_each:
+                counts[to_of(message)] += 1
                 chosen.append(message)
         return chosen
 
@@ -105,17 +137,17 @@ class Courier:
         tx.cause = _cause(message)
         tx.record("message.failed.v1", {**fact_of(message, tx), "reason": message.last_error})
 
-    def _carry(self, parcel: Parcel, wake: Callable[[], None]) -> None:
+    def _carry(self, parcel: Parcel) -> None:
         message = parcel.message
         with bound(message_id=message.message_id, correlation_id=message.correlation_id):
             try:
-                self._settle(message, self._send(parcel))
+                outcome = self._send(parcel)
             except Exception as error:  # noqa: BLE001 (told apart by classify; unsettled, it is sent again after its lease)
-                log.warning("delivery not settled", cause=str(classify(error)))
-            finally:
-                self._under_way[_to(message)] -= 1
-                self._under_way += Counter()  # drops those with nothing under way
-                wake()
+                log.warning("delivery without an outcome", cause=str(classify(error)))
+                self.give_up(to_of(message))
+                return
+        self._ended.append(Ended(message, outcome))
+        self._settle_ended()
 
     def _send(self, parcel: Parcel) -> Outcome:
         if parcel.address is None:
@@ -130,37 +162,79 @@ class Courier:
         finally:
             cut_off.cancel()
 
-    def _settle(self, message: Message, outcome: Outcome) -> None:
-        with self._app.database.begin(_cause(message)) as tx:
-            site = site_store.of_site(tx, message.site)
-            delay = timedelta(seconds=site.retries.delay_seconds(message.attempts, random.random()))  # noqa: S311 (spreads load)
-            not_before = model.earliest(site, message.channel, message.is_urgent, tx.now)
-            after = model.settle(message, outcome, site.retries, not_before, tx.now)
-            if not store.settle(tx, after, outcome.detail, delay):
+    def _settle_ended(self) -> None:
+        """Settle what has ended; one does it for all, so that those that end meanwhile are settled together."""
+        if self._is_settling:
+            return
+        self._is_settling = True
+        try:
+            while self._ended:
+                ended, self._ended = self._ended, []
+                try:
+                    self._settle(ended)
+                except Exception as error:  # noqa: BLE001 (unsettled, they are sent again after their lease)
+                    log.warning("deliveries not settled", count=len(ended), cause=str(classify(error)))
+                finally:
+                    for each in ended:
+                        self.give_up(to_of(each.message))
+        finally:
+            self._is_settling = False
+
+    def _settle(self, ended: Sequence[Ended]) -> None:
+        with self._app.database.begin() as tx:
+            settled = [self._settled(tx, each) for each in ended]
+            kept = store.settle(tx, settled)
+            for each in settled:
+                if each.message.message_id in kept:
+                    self._tell(tx, each)
+        for each in settled:
+            self._log(each, each.message.message_id in kept)
+
+    @staticmethod
+    def _settled(tx: Transaction, each: Ended) -> Settled:
+        message, outcome = each.message, each.outcome
+        if outcome.is_delivered:
+            return Settled(model.arrive(message, tx.now), outcome.detail)
+        site = site_store.of_site(tx, message.site)
+        delay = timedelta(seconds=site.retries.delay_seconds(message.attempts, random.random()))  # noqa: S311 (spreads load)
+        not_before = model.earliest(site, message.channel, message.is_urgent, tx.now)
+        after = model.settle(message, outcome, site.retries, not_before, tx.now)
+        return Settled(after, outcome.detail, delay)
+
+    @staticmethod
+    def _tell(tx: Transaction, settled: Settled) -> None:
+        after = settled.message
+        tx.cause = _cause(after)
+        if after.state is MessageState.DELIVERED:
+            tx.record("message.delivered.v1", fact_of(after, tx))
+        elif after.state is MessageState.DEAD:
+            tx.record("message.failed.v1", {**fact_of(after, tx), "reason": settled.detail})
+
+    @staticmethod
+    def _log(settled: Settled, is_kept: bool) -> None:
+        message = settled.message
+        with bound(message_id=message.message_id, correlation_id=message.correlation_id):
+            if not is_kept:
                 log.info("delivery outlived its lease")
                 return
-            if after.state is MessageState.DELIVERED:
-                tx.record("message.delivered.v1", fact_of(after, tx))
-            elif after.state is MessageState.DEAD:
-                tx.record("message.failed.v1", {**fact_of(after, tx), "reason": outcome.detail})
-        log.info(
-            "delivery ended",
-            channel=message.channel,
-            state=after.state,
-            attempt=message.attempts,
-            why=outcome.detail,
-        )
+            log.info(
+                "delivery ended",
+                channel=message.channel,
+                state=message.state,
+                attempt=message.attempts,
+                why=settled.detail,
+            )
 
 
 class CourierRound(Entrypoint):  # type: ignore[misc]
-    """Drives the process's courier through the method it decorates: `(self, courier, wake) -> int` begins deliveries.
+    """Drives the process's courier through the method it decorates: `(self, courier) -> int` begins deliveries.
 
     On stop, nothing new is begun, and what is under way is finished.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         self._stopping = False
-        self._waker = waking.courier
+        self._waker = waker
         self._thread: Any = None
         self._courier: Any = None
         self._look_seconds = 0.0
@@ -174,12 +248,14 @@ class CourierRound(Entrypoint):  # type: ignore[misc]
 
     def start(self) -> None:
         """Begin looking for due messages."""
+        hand.courier = self._courier
         self.container.app.clock_moved.append(self._waker.wake)
         self._thread = self.container.spawn_managed_thread(self._run, identifier="courier")
 
     def stop(self) -> None:
         """Begin nothing more, finish what is under way."""
         self._stopping = True
+        hand.courier = Nobody()
         self._waker.wake()
         self._thread.wait()
         self._courier.wait()
@@ -196,7 +272,7 @@ class CourierRound(Entrypoint):  # type: ignore[misc]
             outcome.send((result, exc_info))
             return result, None
 
-        self.container.spawn_worker(self, (self._courier, self._waker.wake), {}, handle_result=finished)
+        self.container.spawn_worker(self, (self._courier,), {}, handle_result=finished)
         begun, failure = outcome.wait()
         if failure:
             log.warning("due messages could not be taken", cause=str(classify(failure[1])))
@@ -205,13 +281,9 @@ class CourierRound(Entrypoint):  # type: ignore[misc]
 
 
 def deliver(method: Callable[..., int]) -> Callable[..., int]:
-    """Make a service method `(self, courier, wake) -> int` begin the due deliveries; see `CourierRound`."""
+    """Make a service method `(self, courier) -> int` begin the due deliveries; see `CourierRound`."""
     entry: Callable[..., int] = CourierRound.decorator(method)
     return entry
-
-
-def _to(message: Message) -> tuple[str, Channel]:
-    return (message.recipient, message.channel)
 
 
 def _cause(message: Message) -> Cause:

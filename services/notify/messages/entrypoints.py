@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from services.notify.contacts import store as contact_store
@@ -103,9 +102,9 @@ class MessageEntrypoints:
         tell(tx, event)
 
     @deliver
-    def deliver_due(self, courier: Courier, wake: Callable[[], None]) -> int:
+    def deliver_due(self, courier: Courier) -> int:
         """Begin the deliveries that are due, as many as there is room for."""
-        return courier.send_due(wake)
+        return courier.send_due()
 
     @every(CATCH_UP_SECONDS)
     def catch_up_contacts(self, tx: Transaction) -> int:

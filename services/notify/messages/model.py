@@ -137,12 +137,17 @@ def send(message: Message, tries: int) -> Message:
     return replace(on_its_way, attempts=message.attempts + 1)
 
 
+def arrive(message: Message, now: datetime) -> Message:
+    """The message after its provider took it."""
+    return replace(move(message, "arrive"), delivered_at=now, last_error=None)
+
+
 def settle(
     message: Message, outcome: Outcome, retries: Retries, not_before: datetime, now: datetime
 ) -> Message:
     """The message after a try: delivered, to be tried again (not before `not_before`), or dead."""
     if outcome.is_delivered:
-        return replace(move(message, "arrive"), delivered_at=now, last_error=None)
+        return arrive(message, now)
     if outcome.is_permanent or message.attempts >= retries.tries:
         return replace(move(message, "give_up"), last_error=outcome.detail)
     return replace(move(message, "fail"), last_error=outcome.detail, not_before=not_before)

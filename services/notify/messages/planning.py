@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
 
 from services.notify.contacts import store as contact_store
 from services.notify.contacts.model import OUTSIDE, Channel
 from services.notify.directory import store as directory_store
-from services.notify.messages import store, waking
+from services.notify.messages import store
+from services.notify.messages.handing import waker
 from services.notify.messages.model import Message, MessageState, earliest
 from services.notify.messages.model import store as stored
+from services.notify.messages.telling import write
 from services.notify.routes.model import Route, allot, questions, wanted
 from services.notify.sites import store as site_store
 from services.notify.sites.store import Rules
@@ -46,11 +48,7 @@ def tell(tx: Transaction, event: Event) -> None:
         for ref, route in told.items()
         for channel in _channels(channels[ref])
     ]
-    for message in store.add(tx, written):
-        if message.state is MessageState.DELIVERED:
-            tx.record("message.delivered.v1", fact_of(message, tx))
-        else:
-            tx.after_commit(waking.courier.wake)
+    write(tx, written, rules.site.retries)
 
 
 def catch_up(tx: Transaction, refs: Mapping[str, Collection[Channel]]) -> int:
@@ -73,22 +71,8 @@ def catch_up(tx: Transaction, refs: Mapping[str, Collection[Channel]]) -> int:
         for channel in _channels(refs[message.recipient])
         if channel is not Channel.INBOX
     ]
-    tx.after_commit(waking.courier.wake)
-    return len(store.add(tx, written))
-
-
-def fact_of(message: Message, tx: Transaction) -> dict[str, Any]:
-    """What the facts about a message carry."""
-    return {
-        "message_id": message.message_id,
-        "event_id": message.event_id,
-        "recipient": message.recipient,
-        "channel": message.channel,
-        "template": message.template,
-        "attempt": message.attempts,
-        "area": message.area,
-        "at": tx.now,
-    }
+    tx.after_commit(waker.wake)
+    return len(store.add(tx, written, lease=timedelta()))
 
 
 def _channels(outside: Collection[Channel]) -> Iterator[Channel]:

@@ -25,7 +25,6 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     func,
-    insert,
     or_,
     select,
     text,
@@ -33,13 +32,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.notify.contacts.model import Channel
 from services.notify.messages.model import OPEN, Message, MessageState, unknown_message
 from services.notify.metadata import metadata
 from wangge.chassis.ids import earliest_id
 from wangge.chassis.newest import newest, way
+from wangge.chassis.rows import as_rows
 from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
@@ -130,6 +129,46 @@ deliveries = Table(
 
 COLUMNS = [messages.c[field.name] for field in fields(Message)]
 
+OUTCOMES = {MessageState.SENT: None, MessageState.DELIVERED: "delivered"}
+"""What is said of the try that a message in this state is in, or has been through."""
+
+_NAMES = ", ".join([*(column.name for column in COLUMNS), "subjects"])
+
+_ADD = text(
+    f"INSERT INTO messages ({_NAMES}, due_at) SELECT {_NAMES}, clock_timestamp() "  # noqa: S608 (our own columns)
+    "+ CASE WHEN state = 'sent' THEN CAST(:lease AS interval) ELSE interval '0' END "
+    "FROM jsonb_populate_recordset(NULL::messages, CAST(:rows AS jsonb)) "
+    "ON CONFLICT ON CONSTRAINT messages_once DO NOTHING RETURNING message_id"
+)
+
+_TRY = text(
+    "INSERT INTO deliveries (message_id, attempt, ended_at, outcome) "
+    "SELECT message_id, attempt, CASE WHEN outcome IS NOT NULL THEN clock_timestamp() END, outcome "
+    "FROM jsonb_populate_recordset(NULL::deliveries, CAST(:rows AS jsonb))"
+)
+
+_TAKE = text(
+    "UPDATE messages SET state = 'sent', attempts = attempts + 1, "
+    "due_at = clock_timestamp() + CAST(:lease AS interval) WHERE message_id = ANY(CAST(:ids AS text[]))"
+)
+
+_TOLD = (
+    "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told (message_id text, attempt smallint, state text, "
+    "not_before timestamptz, delivered_at timestamptz, last_error text, outcome text, detail text, seconds float8)"
+)
+
+_SETTLE_TRIES = text(
+    "UPDATE deliveries SET ended_at = clock_timestamp(), outcome = told.outcome, detail = told.detail "  # noqa: S608 (constants of ours)
+    f"{_TOLD} WHERE deliveries.message_id = told.message_id AND deliveries.attempt = told.attempt"
+)
+
+_SETTLE = text(
+    "UPDATE messages SET state = told.state, not_before = told.not_before, delivered_at = told.delivered_at, "  # noqa: S608 (as above)
+    "last_error = told.last_error, due_at = clock_timestamp() + make_interval(secs => told.seconds) "
+    f"{_TOLD} WHERE messages.message_id = told.message_id AND messages.attempts = told.attempt "
+    "AND messages.state = 'sent' RETURNING messages.message_id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Visible:
@@ -139,23 +178,19 @@ class Visible:
     areas: tuple[Area, ...] = ()
 
 
-def add(tx: Transaction, written: Collection[Message]) -> list[Message]:
-    """Keep the messages that are not there yet; answers those."""
+def add(tx: Transaction, written: Collection[Message], lease: timedelta) -> set[str]:
+    """Keep the messages that are not there yet; answers their ids. Those on their way are waited for until `lease`."""
     if not written:
-        return []
-    kept = (
-        upsert(messages).on_conflict_do_nothing(constraint="messages_once").returning(messages.c.message_id)
-    )
-    ids = {row.message_id for row in tx.execute(kept, [_row(message) for message in written])}
-    new = [message for message in written if message.message_id in ids]
-    stored = [
-        {"message_id": message.message_id, "attempt": message.attempts}
-        for message in new
-        if message.state is MessageState.DELIVERED
+        return set()
+    rows = {**as_rows([_row(message) for message in written]), "lease": lease}
+    new = set(tx.execute(_ADD, rows).scalars())
+    tries = [
+        {"message_id": message.message_id, "attempt": message.attempts, "outcome": OUTCOMES[message.state]}
+        for message in written
+        if message.state in OUTCOMES and message.message_id in new
     ]
-    if stored:
-        ended = insert(deliveries).values(ended_at=func.clock_timestamp(), outcome="delivered")
-        tx.execute(ended, stored)
+    if tries:
+        tx.write(_TRY, as_rows(tries))
     return new
 
 
@@ -263,43 +298,41 @@ def due(tx: Transaction, busy: Collection[tuple[str, Channel]]) -> list[Message]
 
 def take(tx: Transaction, sent: Collection[Message], lease: timedelta) -> None:
     """Keep that these go out now, and until when their outcome is waited for."""
-    if not sent:
-        return
-    ids = [message.message_id for message in sent]
-    tx.execute(
-        update(messages)
-        .where(messages.c.message_id.in_(ids))
-        .values(
-            state=MessageState.SENT, attempts=messages.c.attempts + 1, due_at=func.clock_timestamp() + lease
-        )
-    )
-    tx.execute(
-        insert(deliveries), [{"message_id": each.message_id, "attempt": each.attempts} for each in sent]
-    )
+    if sent:
+        tx.write(_TAKE, {"ids": [message.message_id for message in sent], "lease": lease})
+        tries = [{"message_id": each.message_id, "attempt": each.attempts, "outcome": None} for each in sent]
+        tx.write(_TRY, as_rows(tries))
 
 
-def settle(tx: Transaction, message: Message, detail: str, next_try: timedelta = timedelta()) -> bool:
-    """Keep what came of the try. False when the lease ended meanwhile and somebody else tries: then nothing changes."""
-    values = {name: getattr(message, name) for name in ("state", "not_before", "delivered_at", "last_error")}
-    changed = tx.execute(
-        update(messages)
-        .where(
-            messages.c.message_id == message.message_id,
-            messages.c.attempts == message.attempts,
-            messages.c.state == MessageState.SENT,
-        )
-        .values(**values, due_at=func.clock_timestamp() + next_try)
-    ).rowcount
-    tx.execute(
-        update(deliveries)
-        .where(deliveries.c.message_id == message.message_id, deliveries.c.attempt == message.attempts)
-        .values(
-            ended_at=func.clock_timestamp(),
-            outcome="delivered" if message.state is MessageState.DELIVERED else "failed",
-            detail=detail,
-        )
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A message after a try, what is said of the try, and how long to wait before the next one."""
+
+    message: Message
+    detail: str
+    next_try: timedelta = timedelta()
+
+
+def settle(tx: Transaction, settled: Collection[Settled]) -> set[str]:
+    """Keep what came of these tries; answers whose. The others' lease ended and somebody else tries: they stay."""
+    rows = as_rows(
+        [
+            {
+                "message_id": each.message.message_id,
+                "attempt": each.message.attempts,
+                "state": each.message.state,
+                "not_before": each.message.not_before,
+                "delivered_at": each.message.delivered_at,
+                "last_error": each.message.last_error,
+                "outcome": OUTCOMES.get(each.message.state, "failed"),
+                "detail": each.detail,
+                "seconds": each.next_try.total_seconds(),
+            }
+            for each in settled
+        ]
     )
-    return bool(changed)
+    tx.write(_SETTLE_TRIES, rows)
+    return set(tx.execute(_SETTLE, rows).scalars())
 
 
 def save(tx: Transaction, message: Message) -> None:

@@ -13,10 +13,11 @@ PROGRAM = """
 import sys, time
 import eventlet; eventlet.monkey_patch()
 from sqlalchemy import text
-from wangge.chassis import waits
+from wangge.chassis import pipelining, waits
 from wangge.chassis.database import connect
 from wangge.chassis.faults import classify
 waits.ANSWER_SECONDS = 1.0
+pipelining.UNTRIED_SECONDS = 0.0
 waits.bound_waits()
 engine = connect(sys.argv[1], 2)
 def ask():

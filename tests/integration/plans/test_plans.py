@@ -11,6 +11,7 @@ from kit.plans import mistakes
 from sqlalchemy import text
 
 from bench.growth import asking, working
+from wangge.chassis.pipelining import Pipeline
 from wangge.chassis.relay import Relay
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.events import REGISTRY
@@ -67,13 +68,14 @@ def test_purge_finds_its_portion_by_an_index(town, large):
     """A tenth of what is kept is past its time; one turn takes a portion of it, tables of other services take none."""
     for service in town.uris:
         app = town.app(service)
-        with app.database.engine.connect() as connection, connection.begin() as transaction:
-            tx = Transaction(connection, app.clock.now(), service, REGISTRY, Cause())
+        with app.database.engine.connect() as connection:
+            pipeline = Pipeline(connection)
+            tx = Transaction(pipeline, app.clock.now(), service, REGISTRY, Cause())
             for table, column in (("inbox", "processed_at"), ("outbox", "published_at")):
                 tx.execute(text(OLDEN.format(table=table, column=column)))
             town.plans.clear()
             removed = app.purge(tx)
-            transaction.rollback()
+            pipeline.roll_back()
         wrong = [each for _, plan in town.plans.found for each in mistakes(plan, large[service])]
         assert not wrong, "\n".join(wrong)
         assert removed >= OLD

@@ -33,7 +33,7 @@ def database_error(kind, code=None, lost=False):
         (database_error(exc.ProgrammingError, "42501"), Infrastructure),
         (database_error(exc.ProgrammingError, "42P01", lost=True), Infrastructure),
         (exc.TimeoutError("pool"), Infrastructure),
-        (database_error(exc.IntegrityError, "23505"), Permanent),
+        (database_error(exc.IntegrityError, "23505"), Temporary),
         (database_error(exc.ProgrammingError, "42P01"), Permanent),
         (redis.ConnectionError("gone"), Temporary),
         (requests.ConnectionError("gone"), Temporary),
