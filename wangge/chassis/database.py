@@ -105,6 +105,7 @@ def connect(uri: str, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=10,
+        pool_use_lifo=True,  # the one used last: its server process has everything at hand
         connect_args={
             "options": options,
             "connect_timeout": 5,

@@ -11,13 +11,16 @@ The driver runs in autocommit, so that it sends no `BEGIN` of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from time import monotonic
-from typing import Any
+from typing import Any, overload
 from weakref import WeakKeyDictionary
 
+import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import Connection, CursorResult, Engine, Executable, TextClause, event
-from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
 
 #: Seconds without use after which a connection is tried before it is given out: its server may have gone meanwhile.
 UNTRIED_SECONDS = 1.0
@@ -30,28 +33,49 @@ _compiled: WeakKeyDictionary[TextClause, str] = WeakKeyDictionary()
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
+class Rows(IteratorResult[Any]):
+    """The answer of a textual statement: SQLAlchemy's own kind of result, without its cursor."""
+
+    def __init__(self, cursor: Any) -> None:
+        has_rows = cursor.description is not None
+        columns = _columns(tuple(column.name for column in cursor.description)) if has_rows else _NO_COLUMNS
+        super().__init__(columns, iter(cursor.fetchall() if has_rows else ()))
+        self.rowcount: int = cursor.rowcount
+
+
 class Pipeline:
-    """A transaction on one connection. It ends with `commit` or `roll_back`, once."""
+    """A transaction on one connection. It ends with `commit` or `roll_back`, once.
+
+    Textual statements go to the driver directly; they are best constants, for each is compiled once.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._ahead = ["BEGIN"]
         self._is_open = False
 
-    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
+    @overload  # the narrower type first
+    def execute(  # type: ignore[overload-overlap]
+        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
+    ) -> Rows: ...
+
+    @overload
+    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]: ...
+
+    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any] | Rows:
         """Run one SQLAlchemy Core statement, after all that was written before it."""
         if isinstance(parameters, Sequence):
             self._send()  # the rows of such a statement may go in several batches
-        self._hand_over()
+        elif isinstance(statement, TextClause):
+            return self._ask(statement, parameters)
+        if self._ahead:
+            self._connection.info[_AHEAD] = self._taken()
         return self._connection.execute(statement, parameters)
 
     def write(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement whose answer nobody needs with the next one. It is best a constant: it is compiled once."""
-        sql = _compiled.get(statement)
-        if sql is None:
-            sql = _compiled[statement] = str(statement.compile(self._connection))
-        cursor: Any = self._connection.connection.cursor()
-        self._ahead.append(cursor.mogrify(sql, dict(parameters or {})).decode())
+        """Run a statement whose answer nobody needs with the next one."""
+        cursor = self._driver.cursor()
+        self._ahead.append(cursor.mogrify(self._compiled(statement), dict(parameters or {})).decode())
         cursor.close()
 
     def commit(self) -> None:
@@ -73,26 +97,63 @@ class Pipeline:
             return
         self._connection.info.pop(_AHEAD, None)
         try:
-            self._connection.exec_driver_sql("ROLLBACK")
+            self._run("ROLLBACK")
         except Exception:  # the fault that led here matters more
-            self._connection.invalidate()
+            if not self._connection.invalidated:
+                self._connection.invalidate()
 
-    def _hand_over(self) -> None:
-        """Let what waits travel with the next statement."""
+    @property
+    def _driver(self) -> Any:
+        return self._connection.connection.driver_connection
+
+    def _compiled(self, statement: TextClause) -> str:
+        sql = _compiled.get(statement)
+        if sql is None:
+            sql = _compiled[statement] = str(statement.compile(self._connection))
+        return sql
+
+    def _ask(self, statement: TextClause, parameters: Mapping[str, Any] | None) -> Rows:
+        sql = self._compiled(statement)
         if self._ahead:
-            self._connection.info[_AHEAD] = ";\n".join(self._ahead)
-            self._ahead.clear()
-            self._is_open = True
+            sql = f"{self._taken().replace('%', '%%')};\n{sql}"
+        return Rows(self._run(sql, dict(parameters or {}), statement.text))
 
     def _send(self) -> str:
         """Send what waits at once; answers what the server says of the last one."""
-        if not self._ahead:
-            return ""
+        return str(self._run(self._taken()).statusmessage) if self._ahead else ""
+
+    def _taken(self) -> str:
+        """What waits, to be sent now."""
         sql = ";\n".join(self._ahead)
         self._ahead.clear()
         self._is_open = True
-        result = self._connection.exec_driver_sql(sql.replace("%", "%%"))
-        return str(result.context.cursor.statusmessage)
+        return sql
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None, named: str = "") -> Any:
+        """Run it and answer the cursor. Raises as SQLAlchemy does, with `named` as the statement and no parameters."""
+        driver = self._driver
+        cursor = driver.cursor()
+        try:
+            cursor.execute(sql, parameters)
+        except psycopg2.Error as error:
+            is_lost = self._connection.dialect.is_disconnect(error, driver, cursor)
+            if is_lost:
+                self._connection.invalidate(error)
+            raise DBAPIError.instance(
+                named, None, error, psycopg2.Error, connection_invalidated=is_lost
+            ) from error
+        except BaseException as deadline:
+            self._connection.invalidate(deadline)  # the statement may still be running
+            raise
+        return cursor
+
+
+@lru_cache(maxsize=512)
+def _columns(names: tuple[str, ...]) -> SimpleResultMetaData:
+    return SimpleResultMetaData(names)
+
+
+_NO_COLUMNS = SimpleResultMetaData(())
 
 
 def install(engine: Engine) -> None:

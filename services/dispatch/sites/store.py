@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Column, Row, Table, Text, bindparam, select
+from sqlalchemy import ARRAY, Column, Row, Table, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.dispatch.calendars.holidays import load_calendar
@@ -36,7 +36,7 @@ site = Table(
 )
 
 BY_AREA = select(site).where(site.c.area == bindparam("area"))
-REVISION = select(site.c.site, site.c.revision).where(site.c.area == bindparam("area"))
+REVISION = text("SELECT site, revision FROM sites WHERE area = :area")
 
 _known: dict[str, Site] = {}
 """Sites as this process last read them: a revision never changes."""

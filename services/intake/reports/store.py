@@ -228,19 +228,12 @@ _TAKE_NUMBERS = select(report_numbers.next_value()).select_from(
 )
 _ADD = insert_all(reports, REPORT_COLUMNS)
 _ADD_STEPS = insert_all(report_moves, STEP_COLUMNS, "")
-_BY_EXTERNAL_NO = select(reports).where(
-    reports.c.sender == bindparam("who"), reports.c.external_no == bindparam("no")
-)
+_BY_EXTERNAL_NO = text("SELECT * FROM reports WHERE sender = :who AND external_no = :no")
 _OPEN_AMONG = select(reports).where(
     reports.c.code == func.any(bindparam("codes", type_=ARRAY(Text))), text(_IS_OPEN)
 )
 
-_LOCKED = (
-    select(reports)
-    .where(reports.c.code == func.any(bindparam("codes", type_=ARRAY(Text))))
-    .order_by(reports.c.code)
-    .with_for_update()
-)
+_LOCKED = text("SELECT * FROM reports WHERE code = ANY(CAST(:codes AS text[])) ORDER BY code FOR UPDATE")
 
 MIRRORED = ("code", "status", "case_no", "case_sequence", "version")
 

@@ -18,8 +18,9 @@ from email.utils import formatdate, parseaddr
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
+import certifi
 import orjson
-import requests
+import urllib3
 
 from services.notify.contacts.model import Address, Channel
 from services.notify.messages.model import Message, Outcome
@@ -29,6 +30,12 @@ from wangge import __version__
 #: Seconds to connect, and to wait for each answer.
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
+
+#: Receivers to which connections are kept.
+RECEIVERS = 256
+
+#: Bytes of an answer that are read so that its connection can be used again.
+ANSWER_BYTES = 64 * 1024
 
 #: Answers that are worth another try although they blame the request: too slow, too many.
 PATIENT_STATUS = frozenset({408, 429})
@@ -56,25 +63,43 @@ def failed(detail: str, is_permanent: bool = False) -> Outcome:
 
 
 class Webhook:
-    """POSTs a message as JSON, signed where the contact has a secret. No redirect is followed, no proxy is used."""
+    """POSTs a message as JSON, signed where the contact has a secret. No redirect is followed, no proxy is used.
+
+    Connections are kept for a receiver's next messages; one that it closed meanwhile is made anew.
+    """
+
+    def __init__(self, connections_each: int) -> None:
+        self._pools = urllib3.PoolManager(
+            num_pools=RECEIVERS,
+            maxsize=connections_each,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=False,
+            ca_certs=certifi.where(),
+        )
 
     def send(self, message: Message, address: Address) -> Outcome:
         """Any 2xx is delivered; a 4xx other than 408 and 429 will not get better by itself."""
         body = orjson.dumps(self.payload(message))
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                answer = session.post(
-                    address.address,
-                    data=body,
-                    headers=self._headers(message, address, body),
-                    timeout=(CONNECT_SECONDS, READ_SECONDS),
-                    allow_redirects=False,
-                    stream=True,
-                )
-                return self._outcome(answer.status_code)
-        except requests.RequestException as error:
+            headers = self._headers(message, address, body)
+            answer = self._pools.request(
+                "POST", address.address, body=body, headers=headers, redirect=False, preload_content=False
+            )
+        except urllib3.exceptions.HTTPError as error:
             return self._unreached(error)
+        self._let_go(answer)
+        return self._outcome(answer.status)
+
+    @staticmethod
+    def _let_go(answer: urllib3.BaseHTTPResponse) -> None:
+        """Keep the connection where the answer is short enough to be read, for it is of no interest."""
+        try:
+            answer.read(ANSWER_BYTES)
+            if answer.read(1):
+                answer.close()
+        except urllib3.exceptions.HTTPError:
+            answer.close()
+        answer.release_conn()
 
     @staticmethod
     def payload(message: Message) -> dict[str, Any]:
@@ -96,12 +121,17 @@ class Webhook:
         }
 
     @staticmethod
-    def _headers(message: Message, address: Address, body: bytes) -> Mapping[str, str]:
+    def _headers(message: Message, address: Address, body: bytes) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"wangge-notify/{__version__}",
             "Wangge-Message-Id": message.message_id,
         }
+        parts = urllib3.util.parse_url(address.address)
+        if parts.scheme is None:
+            raise urllib3.exceptions.URLSchemeUnknown("")
+        if parts.auth:
+            headers |= urllib3.util.make_headers(basic_auth=unquote(parts.auth))
         if address.secret:
             headers["Wangge-Signature"] = signature(address.secret, body, int(time.time()))
         return headers
@@ -113,18 +143,18 @@ class Webhook:
         return failed(f"HTTP {status}", is_permanent=300 <= status < 500 and status not in PATIENT_STATUS)
 
     @staticmethod
-    def _unreached(error: requests.RequestException) -> Outcome:
+    def _unreached(error: urllib3.exceptions.HTTPError) -> Outcome:
         # the error's own text holds the address
         match error:
-            case requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema():
+            case urllib3.exceptions.LocationValueError():
                 return failed("the address is no http(s) address", is_permanent=True)
-            case requests.exceptions.MissingSchema():
-                return failed("the address is no http(s) address", is_permanent=True)
-            case requests.exceptions.ConnectTimeout():
+            case urllib3.exceptions.NewConnectionError():
+                return failed("the connection failed")
+            case urllib3.exceptions.ConnectTimeoutError():
                 return failed(f"no connection within {CONNECT_SECONDS:g} s")
-            case requests.exceptions.Timeout():
+            case urllib3.exceptions.TimeoutError():
                 return failed(f"no answer within {READ_SECONDS:g} s")
-            case requests.exceptions.SSLError():
+            case urllib3.exceptions.SSLError():
                 return failed("the certificate was not accepted")
             case _:
                 return failed("the connection failed")
@@ -201,4 +231,4 @@ class Mail:
 
 def providers(settings: NotifySettings) -> Mapping[Channel, Provider]:
     """What each channel outside the house sends through."""
-    return {Channel.WEBHOOK: Webhook(), Channel.MAIL: Mail(settings)}
+    return {Channel.WEBHOOK: Webhook(settings.deliveries_each), Channel.MAIL: Mail(settings)}

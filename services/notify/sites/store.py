@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Row, Table, Text, Time, func, select
+from sqlalchemy import Column, DateTime, Row, Table, Text, Time, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.notify.metadata import metadata
@@ -43,6 +43,8 @@ class Rules:
     templates: Mapping[str, Template]
 
 
+_REVISION = text("SELECT site, revision FROM sites WHERE area = :area")
+
 _remembered: dict[str, Rules] = {}
 
 
@@ -68,9 +70,7 @@ def rules_over(tx: Transaction, area: str) -> Rules | None:
 
 
 def _rules_of(tx: Transaction, community: str) -> Rules | None:
-    revision = tx.execute(
-        select(sites.c.site, sites.c.revision).where(sites.c.area == community)
-    ).one_or_none()
+    revision = tx.execute(_REVISION, {"area": community}).one_or_none()
     if revision is None:
         return None
     known = _remembered.get(revision.site)

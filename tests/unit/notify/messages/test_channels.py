@@ -4,7 +4,7 @@ import smtplib
 from datetime import UTC, datetime
 
 import pytest
-import requests
+import urllib3.exceptions as away
 
 from services.notify.contacts.model import Address, Channel
 from services.notify.messages.channels import Mail, Webhook, signature
@@ -68,23 +68,28 @@ def test_webhook_answer(status, is_delivered, is_permanent):
 @pytest.mark.parametrize(
     ("error", "detail", "is_permanent"),
     [
-        (requests.exceptions.ConnectTimeout, "no connection within 3 s", False),
-        (requests.exceptions.ReadTimeout, "no answer within 10 s", False),
-        (requests.exceptions.SSLError, "the certificate was not accepted", False),
-        (requests.exceptions.ConnectionError, "the connection failed", False),
-        (requests.exceptions.MissingSchema, "the address is no http(s) address", True),
-        (requests.exceptions.InvalidSchema, "the address is no http(s) address", True),
-        (requests.exceptions.InvalidURL, "the address is no http(s) address", True),
+        (away.ConnectTimeoutError(None, "late"), "no connection within 3 s", False),
+        (away.ReadTimeoutError(None, "", "late"), "no answer within 10 s", False),
+        (away.SSLError("untrusted"), "the certificate was not accepted", False),
+        (away.NewConnectionError(None, "refused"), "the connection failed", False),
+        (away.ProtocolError("closed"), "the connection failed", False),
+        (away.LocationParseError("http://"), "the address is no http(s) address", True),
+        (away.URLSchemeUnknown("gopher"), "the address is no http(s) address", True),
     ],
 )
 def test_webhook_that_is_not_reached_is_told_without_its_address(error, detail, is_permanent):
-    outcome = Webhook._unreached(error("https://host.example/token"))
+    outcome = Webhook._unreached(error)
     assert (outcome.is_delivered, outcome.detail, outcome.is_permanent) == (False, detail, is_permanent)
+
+
+def test_webhook_address_may_hold_a_login():
+    address = Address(Channel.WEBHOOK, "https://town:pass%20word@host.example/hook")
+    assert Webhook._headers(a_message(), address, b"")["authorization"] == "Basic dG93bjpwYXNzIHdvcmQ="
 
 
 @pytest.mark.parametrize("address", ["no-address", "ftp://host.example", "http://"])
 def test_webhook_address_that_is_none_is_given_up(address):
-    outcome = Webhook().send(a_message(), Address(Channel.WEBHOOK, address))
+    outcome = Webhook(1).send(a_message(), Address(Channel.WEBHOOK, address))
     assert outcome.is_permanent
 
 
