@@ -17,6 +17,7 @@ from services.intake.publishers import store as publishers
 from services.intake.publishers.model import Publishers
 from services.intake.sites import store as sites
 from services.intake.sites.model import Site
+from wangge.chassis.database import Database
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
@@ -56,6 +57,15 @@ class DirectoryCache:
     @property
     def latest(self) -> Directory | None:
         """The directory as some transaction of this process last saw it: for what must be quick and may be late."""
+        return self._latest
+
+    def now(self, database: Database) -> Directory:
+        """The directory as it is now, for one look without a transaction."""
+        with database.look() as connection:
+            version = connection.execute(sites.VERSION).scalar_one()
+        if self._latest is None or self._latest.version != version:
+            with database.begin() as tx:
+                return self.of(tx)
         return self._latest
 
     def of(self, tx: Transaction) -> Directory:

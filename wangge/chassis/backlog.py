@@ -44,7 +44,7 @@ class Backlog:
         )
         age = func.extract("epoch", func.clock_timestamp() - func.min(waiting.c.created_at))
         try:
-            with self._database.connect() as connection:
+            with self._database.look() as connection:
                 query = select(func.count(), func.coalesce(age, 0)).select_from(waiting)
                 found: Any = connection.execute(query).one()
         except Exception as error:

@@ -77,6 +77,12 @@ class Database:
                 pipeline.roll_back()
                 raise
 
+    @contextmanager
+    def look(self) -> Iterator[Pipeline]:
+        """A connection for a look at what is committed: each statement sees its own instant, and ends by itself."""
+        with self.engine.connect() as connection:
+            yield Pipeline(connection, beginning="")
+
     def ping(self) -> None:
         """Raise what the driver raises unless the database answers."""
         with self.engine.connect() as connection:

@@ -155,7 +155,7 @@ class HealthServer:
             raise RuntimeError("migrations are missing")
 
     def _metrics(self) -> Response:
-        with self._app.database.connect() as connection:
+        with self._app.database.look() as connection:
             metrics.OUTBOX_PENDING.set(connection.execute(_PENDING).scalar_one())
             metrics.OUTBOX_AGE.set(float(connection.execute(_OLDEST).scalar() or 0))
             for state, count in _HELD.items():

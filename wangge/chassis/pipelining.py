@@ -46,12 +46,13 @@ class Rows(IteratorResult[Any]):
 class Pipeline:
     """A transaction on one connection. It ends with `commit` or `roll_back`, once.
 
-    Textual statements go to the driver directly; they are best constants, for each is compiled once.
+    Textual statements go to the driver directly; they are best constants, for each is compiled once. Without a
+    `beginning`, every statement is a transaction of its own: for those that only look.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, beginning: str = "BEGIN") -> None:
         self._connection = connection
-        self._ahead = ["BEGIN"]
+        self._ahead = [beginning] if beginning else []
         self._is_open = False
 
     @overload  # the narrower type first

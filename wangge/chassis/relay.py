@@ -41,6 +41,9 @@ REFUSED_SECONDS = 1.0
 RELAY_LOCK = 7_203_002
 
 
+#: The marks of a round may be lost with the server: its facts are then published again, as after a crash before them.
+_NEED_NOT_WAIT = text("SET LOCAL synchronous_commit = off")
+
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 _PENDING = text(
@@ -78,6 +81,7 @@ class Relay:
             return 0
         self._ensure_connected()
         with self._database.connect() as connection:
+            connection.write(_NEED_NOT_WAIT)
             connection.write(_LOCK, {"key": RELAY_LOCK})
             rows = connection.execute(_PENDING, {"round": ROUND}).all()
             failure = None
@@ -109,7 +113,7 @@ class Relay:
         self.is_blocked = False
 
     def _has_pending(self) -> bool:
-        with self._database.connect() as connection:
+        with self._database.look() as connection:
             # in the order of the index of pending ones: statistics of a backlog that is gone must not bring a scan
             pending = (
                 select(outbox.c.id).where(outbox.c.published_at.is_(None)).order_by(outbox.c.id).limit(1)

@@ -67,8 +67,8 @@ class Retrying:
             .order_by(held_event.c.id)
             .limit(ROUND)
         )
-        with self._database.begin() as tx:
-            return [row.id for row in tx.execute(due)]
+        with self._database.look() as connection:
+            return [row.id for row in connection.execute(due)]
 
     def _retry(self, held_id: int, handlers: Any) -> bool:
         try:

@@ -53,6 +53,7 @@ class Transaction:
         self._registry = registry
         self._recorded: list[tuple[Event, str, str]] = []
         self._before_commit: list[Callable[[], None]] = []
+        self._last: list[Callable[[], None]] = []
         self._after_commit: list[Callable[[], None]] = []
         self._after_rollback: list[Callable[[], None]] = []
 
@@ -114,6 +115,10 @@ class Transaction:
         """Do `act` as the last part of this transaction: once for what a whole batch of events has gathered."""
         self._before_commit.append(act)
 
+    def at_last(self, act: Callable[[], None]) -> None:
+        """Do `act` after everything else, telling included: what locks a row that many transactions want."""
+        self._last.append(act)
+
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do `act` once the commit has succeeded; it must be repairable by itself if a crash skips it."""
         self._after_commit.append(act)
@@ -131,8 +136,12 @@ class Transaction:
         """Do what was left for the end, number the recorded facts and write them to the outbox."""
         while self._before_commit:
             self._before_commit.pop(0)()
-        if not self._recorded:
-            return
+        if self._recorded:
+            self._tell()
+        for act in self._last:
+            act()
+
+    def _tell(self) -> None:
         counts = Counter(_aggregate(event) for event, _, _ in self._recorded)
         aggregates = sorted(counts)
         numbers = [counts[aggregate] for aggregate in aggregates]

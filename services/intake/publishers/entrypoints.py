@@ -94,8 +94,7 @@ class ApiKeys(DependencyProvider):  # type: ignore[misc]
 def principal_of(app: App, directory: DirectoryCache, key: str) -> Principal | None:
     """The publisher whose key this is: compared by digest, against the directory as it is now."""
     digest = hashlib.sha256(key.encode()).hexdigest()
-    with app.database.begin() as tx:
-        publisher = directory.of(tx).publishers.by_key.get(digest)
+    publisher = directory.now(app.database).publishers.by_key.get(digest)
     if publisher is None:
         return None
     areas = tuple(Area.parse(code) for code in publisher.areas)

@@ -1,9 +1,9 @@
 """Counts the messages of a publisher that were taken in a day, in the transaction that takes them.
 
 Guarantee: with any number of processes no more than the quota is taken in a day; nothing is counted that was rolled
-back, and nothing twice. Nobody waits for another's transaction: of two that take the last places at the same time the
-second is rolled back, tried again, and then finds none. Limit: what cannot be refused any more (junk that is in quarantine
-already) is counted beyond it, too.
+back, and nothing twice. Nobody waits for more of another's transaction than its commit: of two that take the last places
+at the same time the second is rolled back, tried again, and then finds none. Limit: what cannot be refused any more
+(junk that is in quarantine already) is counted beyond it, too.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def seen(login: str, day: date) -> int:
 def _of(tx: Transaction) -> Counting:
     if tx not in _counting:
         _counting[tx] = Counting(day_of(tx.now))
-        tx.before_commit(lambda: _write(tx, _counting.pop(tx)))
+        tx.at_last(lambda: _write(tx, _counting.pop(tx)))
     return _counting[tx]
 
 

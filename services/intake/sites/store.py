@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -56,9 +57,12 @@ def lock(tx: Transaction) -> None:
     tx.execute(select(func.pg_advisory_xact_lock(APPLY_LOCK)))
 
 
+VERSION = text("SELECT version FROM directory_versions")
+
+
 def version(tx: Transaction) -> int:
     """The directory's version: it grows with every change."""
-    return int(tx.execute(select(directory_version.c.version)).scalar_one())
+    return int(tx.execute(VERSION).scalar_one())
 
 
 def changed(tx: Transaction) -> None:
