@@ -82,7 +82,6 @@ class Lane:
         while not self.waiting:
             self._arrived = Signal()
             self._arrived.wait()
-            eventlet.sleep(0.001)
         batch = [self.waiting.popleft()]
         while (
             not batch[0].is_suspect and self.waiting and len(batch) < most and not self.waiting[0].is_suspect
