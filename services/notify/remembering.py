@@ -25,12 +25,22 @@ def remembered(
     absent: Value,
 ) -> dict[Key, Value]:
     """The values of the keys; only those that this transaction has not asked for yet are loaded."""
-    known = _read.setdefault(tx, {})
-    missing = [key for key in dict.fromkeys(keys) if (what, key) not in known]
+    missing = unknown(tx, what, keys)
     if missing:
         loaded = load(missing)
-        known.update({(what, key): loaded.get(key, absent) for key in missing})
-    return {key: known[what, key] for key in keys}
+        remember(tx, what, {key: loaded.get(key, absent) for key in missing})
+    return {key: _read[tx][what, key] for key in keys}
+
+
+def unknown(tx: Transaction, what: str, keys: Collection[Key]) -> list[Key]:
+    """Those of the keys that this transaction has not asked for yet."""
+    known = _read.get(tx, {})
+    return [key for key in dict.fromkeys(keys) if (what, key) not in known]
+
+
+def remember(tx: Transaction, what: str, values: Mapping[Key, Value]) -> None:
+    """These were read."""
+    _read.setdefault(tx, {}).update({(what, key): value for key, value in values.items()})
 
 
 def forget(tx: Transaction) -> None:

@@ -57,6 +57,20 @@ class Message:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a transaction finds as it begins: which messages are new, and what may have to wait.
+
+    All of it is seen at one instant: a hand-over that ends leaves what it held back among the waiting keys.
+    """
+
+    fresh: set[tuple[str, str]]
+    is_moving: bool
+    """A hand-over is taking something from or for this cell."""
+    waiting: set[str]
+    """Keys behind whose events a new one must wait."""
+
+
 class Inbox:
     """Takes batches of deliveries for one service."""
 
@@ -103,8 +117,9 @@ class Inbox:
         failpoints.reach("inbox.begun")
         with self._database.begin() as tx, self._deadline():
             unique = {_mark(message.event): message for message in messages}
-            fresh = self._mark_all(tx, list(unique.values()))
-            held_back, waiting = self._to_wait(tx, messages)
+            begun = self._begin(tx, list(unique.values()))
+            held_back, waiting = self._to_wait(tx, messages, begun)
+            fresh = begun.fresh
             handlers.prepare(tx, [message.event for mark, message in unique.items() if mark in fresh])
             seen: set[tuple[str, str]] = set()
             results: dict[str, list[Message]] = {"done": [], "repeated": [], "deferred": []}
@@ -130,15 +145,15 @@ class Inbox:
         for result, settled in results.items():
             metrics.events(settled, result)
 
-    def _to_wait(self, tx: Transaction, messages: Sequence[Message]) -> tuple[Sequence[str | None], set[str]]:
+    def _to_wait(
+        self, tx: Transaction, messages: Sequence[Message], begun: Begun
+    ) -> tuple[Sequence[str | None], set[str]]:
         """For each message the cell whose hand-over it waits for, if any; the keys behind whose events one waits."""
-        keys = {message.event.partitionkey for message in messages}
-        is_moving, waiting = self._transit.look(tx, keys)
-        if not is_moving:
-            return [None] * len(messages), waiting
+        if not begun.is_moving:
+            return [None] * len(messages), begun.waiting
         # in this order: a hand-over that ends in between leaves what it held back among the waiting keys
         held_back = self._transit.held_back(tx, messages)
-        return held_back, self._held.waiting_keys(tx, keys)
+        return held_back, self._held.waiting_keys(tx, {message.event.partitionkey for message in messages})
 
     def _alone(self, message: Message, handlers: Handlers) -> None:
         event = message.event
@@ -204,17 +219,20 @@ class Inbox:
             tx.cause = Cause.of(message.event)
             handlers.repeated(tx, message.event)
 
-    def _mark_all(self, tx: Transaction, messages: Sequence[Message]) -> set[tuple[str, str]]:
-        """Mark the messages as processed; answers those that were not marked before and are not held."""
-        rows = tx.execute(
-            _MARK_ALL,
-            {
-                "sources": [mark_source(message.event) for message in messages],
-                "ids": [message.event.id for message in messages],
-                "types": [message.event.type for message in messages],
-            },
+    def _begin(self, tx: Transaction, messages: Sequence[Message]) -> Begun:
+        """Mark the messages as processed, then look which of them are new, and whether any has to wait."""
+        given = {
+            "sources": [mark_source(message.event) for message in messages],
+            "ids": [message.event.id for message in messages],
+        }
+        tx.write(_MARK_ALL, {**given, "types": [message.event.type for message in messages]})
+        keys = {message.event.partitionkey for message in messages}
+        rows = tx.execute(_LOOK, {**given, "keys": list(keys), "cell": self._transit.cell}).all()
+        return Begun(
+            fresh={(row.source, row.found) for row in rows if row.what == "marked"},
+            is_moving=any(row.what == "moving" for row in rows),
+            waiting={row.found for row in rows if row.what == "waiting"},
         )
-        return {(row.source, row.event_id) for row in rows}
 
     def _unmark(self, tx: Transaction, event: Event) -> None:
         tx.execute(inbox.delete().where(inbox.c.source == mark_source(event), inbox.c.event_id == event.id))
@@ -225,7 +243,18 @@ _MARK_ALL = text(
     "SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[])) "
     "AS given (source, event_id, type) WHERE NOT EXISTS (SELECT FROM held_event AS held "
     "WHERE held.source = given.source AND held.event_id = given.event_id AND held.state <> 'dropped') "
-    "ON CONFLICT DO NOTHING RETURNING source, event_id"
+    "ON CONFLICT DO NOTHING"
+)
+
+#: A statement of its own, for marking may have waited for another transaction. What this one marked carries its number.
+_LOOK = text(
+    "SELECT 'marked' AS what, source, event_id AS found FROM inbox "
+    "JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS given (source, event_id) "
+    "USING (source, event_id) WHERE inbox.xmin = CAST(pg_current_xact_id() AS xid) "
+    "UNION ALL SELECT 'moving', NULL, NULL FROM cell "
+    "WHERE state = 'opening' AND name = :cell OR state = 'closing' AND :cell = 'home' "
+    "UNION ALL SELECT DISTINCT 'waiting', NULL, partitionkey FROM held_event "
+    "WHERE state = 'deferred' AND partitionkey = ANY(CAST(:keys AS text[]))"
 )
 
 

@@ -10,7 +10,7 @@ both sides share this database. Limit: stated in docs/adr/0008-hand-over.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -48,7 +48,7 @@ class Transit:
     """What one process of a cell must know of hand-overs while it consumes."""
 
     def __init__(self, topology: Topology) -> None:
-        self._cell = topology.cell
+        self.cell = topology.cell
         self._marks = topology.marks
         self._home = Topology(topology.service).exchange
 
@@ -75,14 +75,6 @@ class Transit:
                 .values(awaiting=func.array_remove(cells.c.awaiting, delivery.routing_key))
             )
 
-    def look(self, tx: Transaction, keys: Collection[str]) -> tuple[bool, set[str]]:
-        """Whether a hand-over is taking something from or for this cell, and behind which keys new events must wait.
-
-        Both are seen at one instant: a hand-over that ends leaves what it held back among the waiting keys.
-        """
-        rows = tx.execute(_LOOK, {"cell": self._cell, "keys": list(keys)}).all()
-        return any(row.key is None for row in rows), {row.key for row in rows if row.key is not None}
-
     def held_back(self, tx: Transaction, messages: Sequence[Message]) -> list[str | None]:
         """For each message, in order, the cell whose hand-over it must wait for, or None.
 
@@ -99,8 +91,8 @@ class Transit:
 
     def _taking(self, tx: Transaction) -> Sequence[Any]:
         """The hand-overs in which this process's cell is the taking side."""
-        opening = (cells.c.state == CellState.OPENING) & (cells.c.name == self._cell)
-        closing = (cells.c.state == CellState.CLOSING) & (literal(self._cell) == HOME)
+        opening = (cells.c.state == CellState.OPENING) & (cells.c.name == self.cell)
+        closing = (cells.c.state == CellState.CLOSING) & (literal(self.cell) == HOME)
         return tx.execute(select(cells.c.name, cells.c.areas).where(opening | closing)).all()
 
     def _place(self, message: Message, moving: Sequence[Any], waiting: dict[str, str]) -> str | None:
@@ -108,7 +100,7 @@ class Transit:
             return None
         key = message.event.partitionkey
         for row in moving:
-            if row.name == self._cell or is_claimed(row.areas, message.delivery.routing_key):
+            if row.name == self.cell or is_claimed(row.areas, message.delivery.routing_key):
                 waiting[key] = row.name
                 return str(row.name)
         return waiting.get(key)
@@ -125,14 +117,6 @@ class Transit:
             .distinct()
         )
         return {row.partitionkey: row.cell for row in rows}
-
-
-_LOOK = text(
-    "SELECT CAST(NULL AS text) AS key FROM cell "
-    "WHERE state = 'opening' AND name = :cell OR state = 'closing' AND :cell = 'home' "
-    "UNION ALL SELECT DISTINCT partitionkey FROM held_event "
-    "WHERE state = 'deferred' AND partitionkey = ANY(CAST(:keys AS text[]))"
-)
 
 
 def end(tx: Transaction) -> None:

@@ -21,7 +21,7 @@ from services.notify.directory.model import (
     answer,
 )
 from services.notify.metadata import metadata
-from services.notify.remembering import forget, remembered
+from services.notify.remembering import forget, remember, remembered, unknown
 from wangge.chassis.transaction import Transaction
 
 units = Table(
@@ -84,51 +84,62 @@ def keep(tx: Transaction, table: Table, row: Mapping[str, Any], sequence: int) -
     forget(tx)
 
 
-def ask(tx: Transaction, questions: Collection[Question]) -> dict[Question, tuple[str, ...]]:
-    """The references that answer each question."""
-    return remembered(tx, "people", questions, lambda missing: _answers(tx, missing), ())
-
-
-def _answers(tx: Transaction, questions: Collection[Question]) -> dict[Question, tuple[str, ...]]:
-    asked_units = {question.unit_id for question in questions if isinstance(question, Spokespeople)}
-    holding = _roles(tx, asked_units, [question for question in questions if isinstance(question, Holders)])
-    spoken_for = {role.unit_id for role in holding if role.role in UNIT_ROLES}
-    staff = _people(tx, asked_units - spoken_for)
-    return {question: answer(question, holding, staff) for question in questions}
+def ask(
+    tx: Transaction, questions: Collection[Question], codes: Collection[str]
+) -> dict[Question, tuple[str, ...]]:
+    """The references that answer each question. The same statement learns what `codes` are called, for `names_of`."""
+    missing, nameless = unknown(tx, "people", questions), unknown(tx, "names", codes)
+    if missing or nameless:
+        roles, names = _asked(tx, missing, nameless)
+        remember(tx, "people", _answers(tx, missing, roles) if missing else {})
+        remember(tx, "names", {code: names.get(code, "") for code in nameless})
+    return remembered(tx, "people", questions, lambda _: {}, ())
 
 
 def names_of(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
     """The names of those of the codes that are units or grids."""
-    found = remembered(tx, "names", codes, lambda missing: _names(tx, missing), "")
+    found = remembered(tx, "names", codes, lambda missing: _asked(tx, (), missing)[1], "")
     return {code: name for code, name in found.items() if name}
 
 
-_NAMES = text(
-    "SELECT unit_id AS code, name FROM units WHERE unit_id = ANY(CAST(:codes AS text[])) "
-    "UNION ALL SELECT area, name FROM grids WHERE area = ANY(CAST(:codes AS text[]))"
-)
-
-_ROLES = text(
-    "SELECT roles.person_id, roles.role, roles.area, roles.unit_id FROM roles "
+_ASKED = text(
+    "SELECT roles.person_id AS code, roles.role, roles.area, roles.unit_id, CAST(NULL AS text) AS name FROM roles "
     "LEFT JOIN people ON people.person_id = roles.person_id "
     "WHERE roles.status = 'active' AND people.status IS DISTINCT FROM 'ended' AND "
     "(roles.unit_id = ANY(CAST(:units AS text[])) AND roles.role = ANY(CAST(:speaking AS text[])) "
-    "OR roles.role = ANY(CAST(:held AS text[])) AND roles.area = ANY(CAST(:areas AS text[])))"
+    "OR roles.role = ANY(CAST(:held AS text[])) AND roles.area = ANY(CAST(:areas AS text[]))) "
+    "UNION ALL SELECT unit_id, NULL, NULL, NULL, name FROM units WHERE unit_id = ANY(CAST(:codes AS text[])) "
+    "UNION ALL SELECT area, NULL, NULL, NULL, name FROM grids WHERE area = ANY(CAST(:codes AS text[]))"
 )
 
 
-def _names(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
-    return {row.code: row.name for row in tx.execute(_NAMES, {"codes": list(codes)})}
-
-
-def _roles(tx: Transaction, asked_units: Collection[str], holders: Collection[Holders]) -> list[Role]:
-    asked = {
-        "units": list(asked_units),
+def _asked(
+    tx: Transaction, questions: Collection[Question], codes: Collection[str]
+) -> tuple[list[Role], dict[str, str]]:
+    """Roles that answer the questions, and the names of the codes."""
+    holders = [question for question in questions if isinstance(question, Holders)]
+    wanted = {
+        "units": list(_units_in(questions)),
         "speaking": list(UNIT_ROLES),
         "held": list({question.role for question in holders}),
         "areas": list({area for question in holders for area in question.areas}),
+        "codes": list(codes),
     }
-    return [Role(row.person_id, row.role, row.area, row.unit_id or None) for row in tx.execute(_ROLES, asked)]
+    rows = tx.execute(_ASKED, wanted).all()
+    roles = [Role(row.code, row.role, row.area, row.unit_id or None) for row in rows if row.role]
+    return roles, {row.code: row.name for row in rows if not row.role}
+
+
+def _answers(
+    tx: Transaction, questions: Collection[Question], roles: Collection[Role]
+) -> dict[Question, tuple[str, ...]]:
+    spoken_for = {role.unit_id for role in roles if role.role in UNIT_ROLES}
+    staff = _people(tx, _units_in(questions) - spoken_for)
+    return {question: answer(question, roles, staff) for question in questions}
+
+
+def _units_in(questions: Collection[Question]) -> set[str]:
+    return {question.unit_id for question in questions if isinstance(question, Spokespeople)}
 
 
 def _people(tx: Transaction, without_roles: Collection[str]) -> dict[str, list[str]]:

@@ -38,7 +38,8 @@ def tell(tx: Transaction, event: Event) -> None:
     if rules is None or not routes:
         return
     everybody = [each for route in routes for selector in route.to for each in wanted(selector, event.data)]
-    told = allot(routes, event.data, directory_store.ask(tx, questions(everybody)))
+    answers = directory_store.ask(tx, questions(everybody), _codes(event))
+    told = allot(routes, event.data, answers)
     if not told:
         return
     channels = contact_store.channels_of(tx, told.keys())
@@ -80,12 +81,16 @@ def _channels(outside: Collection[Channel]) -> Iterator[Channel]:
     yield from (channel for channel in OUTSIDE if channel in outside)
 
 
+def _codes(event: Event) -> list[str]:
+    """Codes of units and places that a text may call by their names."""
+    return [event.data[name] for name in NAMED if event.data.get(name)] + [*event.data.get("assist", ())]
+
+
 def _words(
     tx: Transaction, rules: Rules, routes: Collection[Route], event: Event
 ) -> Mapping[Route, tuple[str, str]]:
     """Title and text of each route."""
-    codes = [event.data[name] for name in NAMED if event.data.get(name)] + [*event.data.get("assist", ())]
-    names = {**rules.site.names, **directory_store.names_of(tx, codes)}
+    names = {**rules.site.names, **directory_store.names_of(tx, _codes(event))}
     known = {name: value for name, value in event.data.items() if name not in NEVER_TOLD}
     known["site"] = rules.site.name
     words = {}
