@@ -69,8 +69,7 @@ class Pipeline:
             self._send()  # the rows of such a statement may go in several batches
         elif isinstance(statement, TextClause):
             return self._ask(statement, parameters)
-        if self._ahead:
-            self._connection.info[_AHEAD] = self._taken()
+        self._connection.info[_AHEAD] = self.taken
         return self._connection.execute(statement, parameters)
 
     def write(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> None:
@@ -116,14 +115,14 @@ class Pipeline:
     def _ask(self, statement: TextClause, parameters: Mapping[str, Any] | None) -> Rows:
         sql = self._compiled(statement)
         if self._ahead:
-            sql = f"{self._taken().replace('%', '%%')};\n{sql}"
+            sql = f"{self.taken().replace('%', '%%')};\n{sql}"
         return Rows(self._run(sql, dict(parameters or {}), statement.text))
 
     def _send(self) -> str:
         """Send what waits at once; answers what the server says of the last one."""
-        return str(self._run(self._taken()).statusmessage) if self._ahead else ""
+        return str(self._run(self.taken()).statusmessage) if self._ahead else ""
 
-    def _taken(self) -> str:
+    def taken(self) -> str:
         """What waits, to be sent now."""
         sql = ";\n".join(self._ahead)
         self._ahead.clear()
@@ -143,6 +142,8 @@ class Pipeline:
             raise DBAPIError.instance(
                 named, None, error, psycopg2.Error, connection_invalidated=is_lost
             ) from error
+        except (TypeError, ValueError):
+            raise  # the parameters: nothing was sent
         except BaseException as deadline:
             self._connection.invalidate(deadline)  # the statement may still be running
             raise
@@ -168,7 +169,8 @@ def install(engine: Engine) -> None:
 def _travel_with(
     connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    ahead = connection.info.pop(_AHEAD, None)
+    taken = connection.info.pop(_AHEAD, None)
+    ahead = taken() if taken else ""
     return (f"{ahead.replace('%', '%%')};\n{statement}" if ahead else statement), parameters
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import psycopg2
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, insert, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy import Column, MetaData, Table, Text, bindparam, insert, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, StatementError
 
 from wangge.chassis import pipelining
 from wangge.chassis.database import connect
@@ -132,3 +132,20 @@ def end(database_uri, backend):
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
         assert cursor.fetchone() == (True,)
     admin.close()
+
+
+def test_value_that_cannot_be_sent_costs_no_connection(engine):
+    with pipeline(engine) as one:
+        backend = one.execute(BACKEND).scalar_one()
+        with pytest.raises(ValueError, match="NUL"):
+            one.execute(WRITE, {"name": "a\x00b"})
+    with pipeline(engine) as one:
+        assert one.execute(BACKEND).scalar_one() == backend
+
+
+def test_statement_that_cannot_be_made_leaves_what_was_written_to_the_next_one(engine):
+    with pipeline(engine) as one:
+        one.write(WRITE, {"name": "a"})
+        with pytest.raises(StatementError):
+            one.execute(select(notes.c.name).where(notes.c.name == bindparam("name")), {})
+        assert one.execute(NAMES).scalars().all() == ["a"]
