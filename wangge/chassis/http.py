@@ -378,7 +378,9 @@ def _dumped(spec: RouteSpec, result: Any) -> Response:
     reply = result if isinstance(result, Reply) else Reply(result)
     body = reply.body
     if spec.answer is not None and body is not None:
-        body = spec.answer.dump(body, many=spec.many)
+        body = (
+            [quick.dump(spec.answer, each) for each in body] if spec.many else quick.dump(spec.answer, body)
+        )
     response = Response(
         b"" if body is None else orjson.dumps(body, option=orjson.OPT_UTC_Z, default=str),
         reply.status or spec.status,

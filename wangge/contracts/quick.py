@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -242,7 +244,12 @@ def _dumper(schema: Schema) -> Act:
     quick = _quick_dumper(schema)
     if quick is None:
         return schema.dump
-    return lambda data: quick(data) if isinstance(data, Mapping) else schema.dump(data)
+    return lambda data: quick(data) if _is_plain(data) else schema.dump(data)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is read by name in one way only: a mapping, or a dataclass that is not also a container."""
+    return isinstance(value, Mapping) or (is_dataclass(value) and not hasattr(value, "__getitem__"))
 
 
 def _quick_dumper(schema: Schema) -> Act | None:
@@ -256,9 +263,10 @@ def _quick_dumper(schema: Schema) -> Act | None:
         steps.append((field.data_key or name, key, _writer(field), field.dump_default))
 
     def quick(data: Any) -> dict[str, Any]:
+        read = data.get if isinstance(data, Mapping) else partial(getattr, data)
         result = {}
         for name, key, write, default in steps:
-            value = data.get(key, missing)
+            value = read(key, missing)
             if value is missing:
                 value = default() if callable(default) else default
             if value is not missing:
@@ -272,25 +280,35 @@ def _writer(field: fields.Field[Any]) -> Act:
     def by_marshmallow(value: Any) -> Any:
         return field._serialize(value, field.name or "", None)  # noqa: SLF001 (`serialize`, with the value found)
 
-    plain, write = _surely_written(field)
-    return lambda value: write(value) if type(value) is plain else by_marshmallow(value)
+    is_sure, write = _surely_written(field)
+    return lambda value: write(value) if is_sure(value) else by_marshmallow(value)
 
 
-def _surely_written(field: fields.Field[Any]) -> tuple[type | None, Act]:
-    """The one type whose values are dumped beyond doubt, and how; None where there is no such type."""
+def _surely_written(field: fields.Field[Any]) -> tuple[Callable[[Any], bool], Act]:
+    """Which values are dumped beyond doubt, and how."""
     kind = type(field)
     if kind is fields.Nested and not cast("fields.Nested", field).many:
         inner = _quick_dumper(cast("fields.Nested", field).schema)
-        return (dict, inner) if inner else (None, _same)
+        return (_is_plain, inner) if inner else (_never, _same)
     if kind is fields.List:
         each = _writer(cast("fields.List[Any]", field).inner)
-        return list, lambda values: [None if one is None else each(one) for one in values]
+        return _is(list, tuple), lambda values: [None if one is None else each(one) for one in values]
     if kind is fields.AwareDateTime and cast("fields.AwareDateTime", field).format == "iso":
-        return datetime, datetime.isoformat
+        return _is(datetime), datetime.isoformat
     if kind is fields.Boolean:
-        return bool, _same
+        return _is(bool), _same
+    if kind is fields.Integer and not cast("fields.Integer", field).as_string:
+        return _is(int), _same
     is_text = isinstance(field, fields.String) and kind._serialize is fields.String._serialize  # noqa: SLF001
-    return (str, _same) if is_text else (None, _same)
+    return (lambda value: isinstance(value, str), str) if is_text else (_never, _same)
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) in kinds
+
+
+def _never(_value: Any) -> bool:
+    return False
 
 
 def _same(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The quick way and marshmallow's own say the same of every contract, whatever a message holds."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -156,6 +157,38 @@ def test_an_object_is_dumped_as_marshmallow_does():
         called, colour = "a", "red"
 
     assert quick.dump(Thing(), Held()) == Thing().dump(Held())
+
+
+class Basket(Schema):
+    things = fields.List(fields.Nested(Thing))
+    tags = fields.List(fields.String())
+    count = fields.Integer()
+    packed_at = fields.AwareDateTime(allow_none=True)
+
+
+@dataclass(frozen=True)
+class Held:
+    called: str
+    colour: Colour = Colour.RED
+    price: Decimal | None = None
+
+
+@pytest.mark.parametrize(
+    "basket",
+    [
+        {"things": (Held("a"), {"called": "b"}), "tags": (Colour.RED, "x"), "count": 3, "packed_at": None},
+        {
+            "things": [Held("a", price=Decimal(2))],
+            "tags": [1, None],
+            "count": True,
+            "packed_at": datetime.now(UTC),
+        },
+        {"things": None, "tags": {"only": 1}.keys(), "count": "7"},
+        {},
+    ],
+)
+def test_parts_of_an_answer_are_dumped_as_marshmallow_does(basket):
+    assert repr(quick.dump(Basket(), basket)) == repr(Basket().dump(basket))
 
 
 def test_a_broken_fact_is_named_before_it_is_told():
