@@ -95,6 +95,10 @@ def _sweep(town: Town) -> Run:
     return run
 
 
+#: What was only written is sent with it.
+_SEND = text("SELECT 1")
+
+
 def _handling(service: str, make: Callable[[Town], Callable[[], Event]]) -> Operation:
     def operation(town: Town) -> Run:
         app, new_event = town.app(service), make(town)
@@ -110,12 +114,13 @@ def _handling(service: str, make: Callable[[Town], Callable[[], Event]]) -> Oper
 
 
 def _handle(app: App, tx: Transaction, messages: list[Message]) -> None:
-    app.inbox._mark_all(tx, messages)  # noqa: SLF001 (the batch's own statement, without its commit)
-    app.held.waiting_keys(tx, {message.event.partitionkey for message in messages})
+    app.inbox._begin(tx, messages)  # noqa: SLF001 (as a batch begins, without its commit)
+    app.handlers.prepare(tx, [message.event for message in messages])
     for message in messages:
         tx.cause = Cause.of(message.event)
         app.handlers.by_type[message.event.type](tx, message.event)
     tx.flush()
+    tx.execute(_SEND)
 
 
 def _relay(service: str) -> Operation:
