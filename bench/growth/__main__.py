@@ -14,6 +14,7 @@ from typing import Any
 from bench.growth import asking, working
 from bench.growth.timing import Timed, measure
 from bench.growth.towns import Town, towns
+from bench.machine import described
 from wangge.cli.local import debian
 
 RESULTS = Path(__file__).parents[1] / "results" / "growth.json"
@@ -31,6 +32,7 @@ def main() -> None:
     options.add_argument("--results", type=Path, default=RESULTS)
     wished = options.parse_args()
     debian.install_missing()
+    heading = described()
     directory = Path(tempfile.mkdtemp(prefix="wangge-growth-"))
     directory.chmod(0o711)
     with towns(directory, sorted(int(size) for size in wished.sizes.split(","))) as made:
@@ -38,7 +40,8 @@ def main() -> None:
             print(f"{town.cases} cases filled in {town.filled_seconds:.0f} s", flush=True)
         result = measured(made, max(2, wished.times), wished.only)
     wished.results.parent.mkdir(parents=True, exist_ok=True)
-    wished.results.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    document = {"machine": heading, "measured": result}
+    wished.results.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(
         f"{len(result['too_much'])} of {len(result['operations'])} grew by {MOST_GROWTH} or more; see {wished.results}"
     )
