@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis as redis_client
+from hypothesis import settings
 
 from wangge.cli.local import SERVICES, LocalSystem, debian
 from wangge.cli.local.files import read_json, write_json
@@ -19,6 +20,10 @@ PREFIX = "wangge-test-"
 OWNER = "owner.json"
 #: Redis's database for tests of one part; the services use 0.
 SCRATCH_REDIS_DATABASE = 1
+
+# how long an example takes says how busy the machine is
+settings.register_profile("wangge", deadline=None)
+settings.load_profile("wangge")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

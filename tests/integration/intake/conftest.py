@@ -461,9 +461,9 @@ def town(empty_town: Town) -> Town:
     return empty_town
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def without_redis(world: World) -> Iterator[IntakeProcess]:
-    """A second process of intake, for which Redis is away."""
+    """A second process of intake, for which Redis is away. It takes its part of the work, by its own clock."""
     process = IntakeProcess(world, WANGGE_REDIS_URI="redis://127.0.0.1:1/0").start()
     yield process
     process.stop()
