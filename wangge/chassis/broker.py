@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from amqp import Connection
+from amqp import Connection, RecoverableConnectionError
 from kombu.utils.url import parse_url
 
 #: Seconds to connect, to read one frame's rest, to write.
@@ -54,15 +54,28 @@ def connect(
 
 @contextmanager
 def gathered(connection: Connection) -> Iterator[None]:
-    """Send what is written inside all at once at the end; nothing may be read meanwhile. Raises as a write does."""
+    """Send what is written inside all at once at the end. Raises as a write does.
+
+    Nothing is read meanwhile, though py-amqp would look before each publish: its answer to what it read (the broker
+    closes the channel) would wait with the rest.
+    """
+    if not connection.connected:
+        raise RecoverableConnectionError("the connection is closed")  # else py-amqp opens it anew, in part
     transport = connection.transport
     pieces = bytearray()
     transport._write = pieces.extend  # noqa: SLF001 (py-amqp's own seam: what `write` calls with each frame)
+    transport.read_frame = _nothing_to_read
     try:
         yield
     finally:
-        transport._write = transport.sock.sendall  # noqa: SLF001
+        del transport.read_frame
+        if transport.sock is not None:
+            transport._write = transport.sock.sendall  # noqa: SLF001
     transport.write(bytes(pieces))
+
+
+def _nothing_to_read() -> None:
+    raise TimeoutError("nothing is read while frames are gathered")
 
 
 def login_of(uri: str) -> str:
