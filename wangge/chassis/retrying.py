@@ -85,16 +85,18 @@ class Retrying:
             if isinstance(fault, Infrastructure):
                 raise fault from error
         with self._database.begin() as tx:
-            row = self._lock(tx, held_id)
+            # a query that ran out of time keeps its lock until the server notices that nobody waits for it
+            row = self._lock(tx, held_id, is_patient=True)
             if row is not None:
                 self._failed_again(tx, row, fault, handlers)
         return True
 
-    def _lock(self, tx: Transaction, held_id: int) -> Any:
+    def _lock(self, tx: Transaction, held_id: int, *, is_patient: bool = False) -> Any:
+        """The event, if it is still to be tried; one that somebody else has in hand only where we are patient."""
         locked = (
             select(held_event)
             .where(held_event.c.id == held_id, held_event.c.state == "deferred")
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=not is_patient)
         )
         return tx.execute(locked).mappings().first()
 
