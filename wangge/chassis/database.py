@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from wangge.chassis.clock import Clock
 from wangge.chassis.logging import get_logger
-from wangge.chassis.pipelining import Pipeline, install
+from wangge.chassis.pipelining import Pipeline, try_before_use
 from wangge.chassis.settings import Settings
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.contracts.registry import Registry
@@ -108,6 +108,7 @@ def connect(uri: str, pool_size: int) -> Engine:
     engine = create_engine(
         uri,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # they hold what people wrote, and an error's text is logged
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=10,
@@ -119,5 +120,5 @@ def connect(uri: str, pool_size: int) -> Engine:
             "keepalives_idle": 30,
         },
     )
-    install(engine)
+    try_before_use(engine)
     return engine

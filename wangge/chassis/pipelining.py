@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import monotonic
-from typing import Any, overload
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import psycopg2
@@ -25,7 +25,6 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
 #: Seconds without use after which a connection is tried before it is given out: its server may have gone meanwhile.
 UNTRIED_SECONDS = 1.0
 
-_AHEAD = "wangge.ahead"
 _USED_AT = "wangge.used_at"
 
 _compiled: WeakKeyDictionary[TextClause, str] = WeakKeyDictionary()
@@ -34,7 +33,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
 class Rows(IteratorResult[Any]):
-    """The answer of a textual statement: SQLAlchemy's own kind of result, without its cursor."""
+    """The answer of a textual statement: stands in for SQLAlchemy's `CursorResult` without what that costs."""
 
     def __init__(self, cursor: Any) -> None:
         has_rows = cursor.description is not None
@@ -46,8 +45,9 @@ class Rows(IteratorResult[Any]):
 class Pipeline:
     """A transaction on one connection. It ends with `commit` or `roll_back`, once.
 
-    Textual statements go to the driver directly; they are best constants, for each is compiled once. Without a
-    `beginning`, every statement is a transaction of its own: for those that only look.
+    Textual statements go to the driver directly; they are best constants, for each is compiled once. Any other goes
+    SQLAlchemy's way, after what waits was sent. Without a `beginning`, every statement is a transaction of its own: for
+    those that only look.
     """
 
     def __init__(self, connection: Connection, beginning: str = "BEGIN") -> None:
@@ -55,25 +55,15 @@ class Pipeline:
         self._ahead = [beginning] if beginning else []
         self._is_open = False
 
-    @overload  # the narrower type first
-    def execute(  # type: ignore[overload-overlap]
-        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
-    ) -> Rows: ...
-
-    @overload
-    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]: ...
-
-    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any] | Rows:
+    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run one SQLAlchemy Core statement, after all that was written before it."""
-        if isinstance(parameters, Sequence):
-            self._send()  # the rows of such a statement may go in several batches
-        elif isinstance(statement, TextClause):
-            return self._ask(statement, parameters)
-        self._connection.info[_AHEAD] = self.taken
+        if isinstance(statement, TextClause) and not isinstance(parameters, Sequence):
+            return cast("CursorResult[Any]", self._ask(statement, parameters))
+        self._send()
         return self._connection.execute(statement, parameters)
 
     def write(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement whose answer nobody needs with the next one."""
+        """Run a statement whose answer nobody needs with the next one, unseen by the text of any error."""
         cursor = self._driver.cursor()
         self._ahead.append(cursor.mogrify(self._compiled(statement), dict(parameters or {})).decode())
         cursor.close()
@@ -95,7 +85,6 @@ class Pipeline:
         self._ahead.clear()
         if not self._is_open or self._connection.invalidated:
             return
-        self._connection.info.pop(_AHEAD, None)
         try:
             self._run("ROLLBACK")
         except Exception:  # the fault that led here matters more
@@ -115,14 +104,14 @@ class Pipeline:
     def _ask(self, statement: TextClause, parameters: Mapping[str, Any] | None) -> Rows:
         sql = self._compiled(statement)
         if self._ahead:
-            sql = f"{self.taken().replace('%', '%%')};\n{sql}"
+            sql = f"{self._taken().replace('%', '%%')};\n{sql}"
         return Rows(self._run(sql, dict(parameters or {}), statement.text))
 
     def _send(self) -> str:
         """Send what waits at once; answers what the server says of the last one."""
-        return str(self._run(self.taken()).statusmessage) if self._ahead else ""
+        return str(self._run(self._taken()).statusmessage) if self._ahead else ""
 
-    def taken(self) -> str:
+    def _taken(self) -> str:
         """What waits, to be sent now."""
         sql = ";\n".join(self._ahead)
         self._ahead.clear()
@@ -158,20 +147,11 @@ def _columns(names: tuple[str, ...]) -> SimpleResultMetaData:
 _NO_COLUMNS = SimpleResultMetaData(())
 
 
-def install(engine: Engine) -> None:
-    """Make the engine's connections fit for pipelines, and try those that were not used for a while."""
-    event.listen(engine, "before_cursor_execute", _travel_with, retval=True)
+def try_before_use(engine: Engine) -> None:
+    """Try connections that were not used for a while before they are given out."""
     event.listen(engine, "checkout", _try)
     event.listen(engine, "checkin", _used)
     event.listen(engine, "connect", _used)
-
-
-def _travel_with(
-    connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
-) -> tuple[str, Any]:
-    taken = connection.info.pop(_AHEAD, None)
-    ahead = taken() if taken else ""
-    return (f"{ahead.replace('%', '%%')};\n{statement}" if ahead else statement), parameters
 
 
 def _try(driver_connection: Any, record: Any, _fairy: Any) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, overload
+from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import CursorResult, Executable, TextClause, text
 
 from wangge.chassis.errors import Permanent
 from wangge.chassis.ids import new_id, traceparent
-from wangge.chassis.pipelining import Parameters, Pipeline, Rows
+from wangge.chassis.pipelining import Parameters, Pipeline
 from wangge.chassis.rows import as_rows
 from wangge.contracts.areas import Area
 from wangge.contracts.envelope import Event
@@ -55,15 +55,7 @@ class Transaction:
         self._after_commit: list[Callable[[], None]] = []
         self._after_rollback: list[Callable[[], None]] = []
 
-    @overload  # the narrower type first
-    def execute(  # type: ignore[overload-overlap]
-        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
-    ) -> Rows: ...
-
-    @overload
-    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]: ...
-
-    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any] | Rows:
+    def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run one SQLAlchemy Core statement; a constant text is the quickest (wangge.chassis.pipelining)."""
         return self._pipeline.execute(statement, parameters)
 

@@ -100,6 +100,15 @@ def test_error_holds_neither_what_was_written_nor_the_parameters(engine):
     assert raised.value.params is None
 
 
+def test_error_of_a_core_statement_holds_neither_what_was_written_nor_the_parameters(engine):
+    with pytest.raises(IntegrityError) as raised, pipeline(engine) as one:
+        one.write(WRITE, {"name": "a secret"})
+        one.execute(insert(notes).values(name="a secret"))
+    shown = f"{raised.value.statement} {raised.value}".partition("DETAIL")[0]
+    assert "INSERT INTO notes" in shown
+    assert "secret" not in shown
+
+
 def test_transaction_that_does_nothing_sends_nothing(engine, monkeypatch):
     with pipeline(engine) as one:
         monkeypatch.setattr(one, "_run", None)
