@@ -100,8 +100,8 @@ def find(tx: Transaction, publisher: str, message_id: str) -> Receipt | None:
     return receipt_of(row) if row else None
 
 
-def is_new(tx: Transaction, publisher: str, message_id: str) -> None:
-    """This message has no receipt: `find` need not ask."""
+def note_new(tx: Transaction, publisher: str, message_id: str) -> None:
+    """This message has no receipt yet: until it is given one, `find` need not ask."""
     _new.setdefault(tx, set()).add((publisher, message_id))
 
 
@@ -123,6 +123,7 @@ def add(tx: Transaction, receipt: Receipt) -> None:
     Raises `Temporary` then, when another transaction answered the same message meanwhile: tried again, it is known.
     """
     _of(tx).receipts[receipt.publisher, receipt.message_id] = receipt
+    _new.get(tx, set()).discard((receipt.publisher, receipt.message_id))
 
 
 def repeat(tx: Transaction, receipt: Receipt) -> None:
@@ -134,6 +135,7 @@ def put(tx: Transaction, *given: Receipt) -> None:
     """Write receipts now, except those of messages that have a final one already."""
     times = Counter((receipt.publisher, receipt.message_id) for receipt in given)
     last = {(receipt.publisher, receipt.message_id): receipt for receipt in given}
+    _new.get(tx, set()).difference_update(last)
     tx.execute(_PUT, as_rows([_row(receipt, tx, times[key]) for key, receipt in last.items()]))
 
 

@@ -61,9 +61,9 @@ def foresee(tx: Transaction, directory: DirectoryCache, coming: Sequence[Coming]
     directory.seen(tx, rows[0].version)
     for row, one in zip(rows, coming, strict=True):
         if one.login and one.message_id and not row.has_receipt:
-            receipts.is_new(tx, one.login, one.message_id)
+            receipts.note_new(tx, one.login, one.message_id)
         if one.sender and one.number and not row.has_report:
-            reports.is_new(tx, one.sender, one.number)
+            reports.note_new(tx, one.sender, one.number)
 
 
 def foresee_lines(

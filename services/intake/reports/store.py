@@ -271,6 +271,7 @@ def add(tx: Transaction, report: Report, steps: Sequence[Step]) -> None:
         _arrivals[tx] = Arrivals()
         tx.before_commit(lambda: write_arrivals(tx))
     _arrivals[tx].add(report, steps, tx.now)
+    _new.get(tx, set()).discard((report.sender, report.incident.external_no or ""))
 
 
 def write_arrivals(tx: Transaction) -> None:
@@ -346,8 +347,8 @@ def by_external_no(tx: Transaction, sender: str, external_no: str) -> Report | N
     return _report(row) if row else None
 
 
-def is_new(tx: Transaction, sender: str, external_no: str) -> None:
-    """There is no report of this sender under this external number: `by_external_no` need not ask."""
+def note_new(tx: Transaction, sender: str, external_no: str) -> None:
+    """There is no report under this external number yet: until one is added, `by_external_no` need not ask."""
     _new.setdefault(tx, set()).add((sender, external_no))
 
 

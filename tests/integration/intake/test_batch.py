@@ -136,3 +136,17 @@ def test_a_client_that_reads_only_at_the_end_is_not_stuck(town):
             last = (last + chunk)[-4000:]
     assert f'"line":{count}'.encode() in last
     assert size > 16 * 1024 * 1024
+
+
+def test_a_number_that_comes_again_behind_a_search_for_near_ones_is_known(town, without_redis):
+    """Without Redis a search reads the table, so what the batch brought before it is written in the middle."""
+    bodies = [
+        town.incident(text="垃圾", external_no="n-1", location=town.at()),
+        town.incident(text="垃圾", external_no="n-2", location=town.at(metres=5)),
+        town.incident(text="垃圾", external_no="n-1", location=town.at()),
+    ]
+    url = f"{without_redis.url}/v1/reports/batch"
+    headers = {"Content-Type": "application/x-ndjson", **town.keyed(town.login)}
+    first, second, third = receipts(requests.post(url, lines(*bodies), headers=headers, timeout=120))
+    assert (first["outcome"], second["outcome"]) == ("accepted", "merged")
+    assert (third["outcome"], third["of"]) == ("duplicate", first["report_code"])
