@@ -99,7 +99,7 @@ def taken(tx: Transaction, logins: Collection[str], day: date) -> dict[str, int]
 
 
 def seen(login: str, day: date) -> int:
-    """How many this process last saw taken: at most what was."""
+    """How many this process last saw taken; the whole quota where it met its end and has not asked since."""
     return _seen.get((login, day), 0)
 
 

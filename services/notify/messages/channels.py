@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import certifi
+import eventlet
 import orjson
 import urllib3
 
@@ -34,8 +35,9 @@ READ_SECONDS = 10.0
 #: Receivers to which connections are kept.
 RECEIVERS = 256
 
-#: Bytes of an answer that are read so that its connection can be used again.
+#: Bytes of an answer that are read, and seconds that are waited for them, so that its connection can be used again.
 ANSWER_BYTES = 64 * 1024
+ANSWER_SECONDS = 1.0
 
 #: Answers that are worth another try although they blame the request: too slow, too many.
 PATIENT_STATUS = frozenset({408, 429})
@@ -92,12 +94,15 @@ class Webhook:
 
     @staticmethod
     def _let_go(answer: urllib3.BaseHTTPResponse) -> None:
-        """Keep the connection where the answer is short enough to be read, for it is of no interest."""
+        """Keep the connection where the rest of the answer is short and there; what it says is of no interest."""
+        is_over = False
         try:
-            answer.read(ANSWER_BYTES)
-            if answer.read(1):
-                answer.close()
+            with eventlet.Timeout(ANSWER_SECONDS, False):
+                answer.read(ANSWER_BYTES, decode_content=False)
+                is_over = not answer.read(1, decode_content=False)
         except urllib3.exceptions.HTTPError:
+            is_over = False
+        if not is_over:
             answer.close()
         answer.release_conn()
 

@@ -36,6 +36,8 @@ class Receiver:
     calls: list[Call] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=set)
+    """Paths whose answer has a body that does not come."""
 
     def __post_init__(self) -> None:
         receiver = self
@@ -49,8 +51,12 @@ class Receiver:
                 self.send_response(status)
                 if 300 <= status < 400:
                     self.send_header("Location", f"{receiver.url}/elsewhere")
-                self.send_header("Content-Length", "0")
+                is_unfinished = self.path in receiver.unfinished
+                self.send_header("Content-Length", "10" if is_unfinished else "0")
                 self.end_headers()
+                if is_unfinished:
+                    self.wfile.write(b"x")
+                    time.sleep(30)
 
             def log_message(self, *told: Any) -> None:
                 return

@@ -122,6 +122,14 @@ def test_webhook_that_never_answers_is_cut_off_before_its_lease_ends(town, recei
     eventually(lambda: notify.whole(message)["state"] == "delivered")
 
 
+def test_webhook_that_took_a_message_and_does_not_finish_its_answer_is_not_sent_it_again(town, receiver, bus):
+    receiver.unfinished.add("/hook")
+    message = town.one(town.closed([a_hook(town, receiver)]), "webhook", "delivered")
+    eventually(lambda: facts(bus, message))
+    assert len(receiver.at("/hook")) == 1
+    assert facts(bus, message) == ["message.delivered.v1"]
+
+
 def test_killed_while_delivering_sends_again_after_the_lease_under_the_same_message_id(
     town, receiver, notify, bus
 ):

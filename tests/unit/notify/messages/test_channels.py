@@ -1,43 +1,17 @@
 """What is said to a provider, and how its answers and silences are taken."""
 
 import smtplib
-from datetime import UTC, datetime
 
 import pytest
 import urllib3.exceptions as away
 
 from services.notify.contacts.model import Address, Channel
 from services.notify.messages.channels import Mail, Webhook, signature
-from services.notify.messages.model import Message, MessageState
 from services.notify.settings import NotifySettings
 
-NOW = datetime(2023, 9, 14, 15, 0, tzinfo=UTC)
 SETTINGS = NotifySettings(
     "", "wangge@mail.example", deliveries=1, deliveries_each=1, lease_seconds=30, look_seconds=1
 )
-
-
-def a_message(title="题"):
-    return Message(
-        message_id="m",
-        event_id="e",
-        event_type="case.closed.v1",
-        correlation_id="c",
-        case_no=None,
-        report_code=None,
-        area="14080200290100100",
-        site="s",
-        recipient="person:p",
-        channel=Channel.MAIL,
-        template="t",
-        is_urgent=False,
-        title=title,
-        text="文",
-        state=MessageState.SENT,
-        attempts=1,
-        not_before=NOW,
-        created_at=NOW,
-    )
 
 
 def test_signature_is_the_hmac_of_time_and_body():
@@ -82,13 +56,13 @@ def test_webhook_that_is_not_reached_is_told_without_its_address(error, detail, 
     assert (outcome.is_delivered, outcome.detail, outcome.is_permanent) == (False, detail, is_permanent)
 
 
-def test_webhook_address_may_hold_a_login():
+def test_webhook_address_may_hold_a_login(a_message):
     address = Address(Channel.WEBHOOK, "https://town:pass%20word@host.example/hook")
     assert Webhook._headers(a_message(), address, b"")["authorization"] == "Basic dG93bjpwYXNzIHdvcmQ="
 
 
 @pytest.mark.parametrize("address", ["no-address", "ftp://host.example", "http://"])
-def test_webhook_address_that_is_none_is_given_up(address):
+def test_webhook_address_that_is_none_is_given_up(a_message, address):
     outcome = Webhook(1).send(a_message(), Address(Channel.WEBHOOK, address))
     assert outcome.is_permanent
 
@@ -119,17 +93,17 @@ def test_mail_that_is_not_taken_is_told_without_its_address(error, detail, is_pe
     assert (outcome.is_delivered, outcome.detail, outcome.is_permanent) == (False, detail, is_permanent)
 
 
-def test_mail_without_a_mail_server_is_given_up_with_the_name_of_the_setting():
+def test_mail_without_a_mail_server_is_given_up_with_the_name_of_the_setting(a_message):
     outcome = Mail(SETTINGS).send(a_message(), Address(Channel.MAIL, "a@b.cn"))
     assert (outcome.is_permanent, outcome.detail) == (True, "no mail server is set (WANGGE_SMTP_URI)")
 
 
-def test_title_of_several_lines_cannot_add_a_header():
+def test_title_of_several_lines_cannot_add_a_header(a_message):
     letter = Mail(SETTINGS).letter(a_message(title="题\r\nBcc: x@b.cn"), Address(Channel.MAIL, "a@b.cn"))
     assert letter["Subject"] == "题 Bcc: x@b.cn"
     assert letter["Bcc"] is None
 
 
-def test_address_of_several_lines_is_none():
+def test_address_of_several_lines_is_none(a_message):
     with pytest.raises(ValueError, match="linefeed"):
         Mail(SETTINGS).letter(a_message(), Address(Channel.MAIL, "a@b.cn\nBcc: x@b.cn"))

@@ -1,41 +1,17 @@
 """Room at the courier: claimed for what may go at once, and given back for what is not carried after all."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from services.notify.contacts.model import Channel
 from services.notify.messages.courier import Courier
 from services.notify.messages.handing import Nobody, waker
-from services.notify.messages.model import Message, MessageState
+from services.notify.messages.model import MessageState
 from services.notify.messages.telling import Claims
 from services.notify.settings import NotifySettings
 
-NOW = datetime(2023, 9, 14, 15, 0, tzinfo=UTC)
 TRIES = 3
-
-
-def a_message(number=1, recipient="person:p"):
-    return Message(
-        message_id=f"m{number}",
-        event_id="e",
-        event_type="case.closed.v1",
-        correlation_id="c",
-        case_no=None,
-        report_code=None,
-        area="14080200290100100",
-        site="s",
-        recipient=recipient,
-        channel=Channel.WEBHOOK,
-        template="t",
-        is_urgent=False,
-        title="题",
-        text="文",
-        state=MessageState.QUEUED,
-        attempts=0,
-        not_before=NOW,
-        created_at=NOW,
-    )
 
 
 @pytest.fixture
@@ -46,7 +22,7 @@ def courier():
     return Courier(None, settings, {})
 
 
-def test_message_for_which_there_is_room_is_on_its_way_for_the_first_time(courier):
+def test_message_for_which_there_is_room_is_on_its_way_for_the_first_time(a_message, courier):
     claims = Claims(courier)
     sent = claims.send(a_message(), TRIES)
     assert (sent.state, sent.attempts) == (MessageState.SENT, 1)
@@ -54,25 +30,25 @@ def test_message_for_which_there_is_room_is_on_its_way_for_the_first_time(courie
     assert courier.lease == timedelta(seconds=30)
 
 
-def test_recipient_has_only_so_much_room_and_leaves_the_rest_to_others(courier):
+def test_recipient_has_only_so_much_room_and_leaves_the_rest_to_others(a_message, courier):
     claims = Claims(courier)
-    states = [claims.send(a_message(number), TRIES).state for number in range(3)]
+    states = [claims.send(a_message(message_id=f"m{number}"), TRIES).state for number in range(3)]
     assert states == [MessageState.SENT, MessageState.SENT, MessageState.QUEUED]
-    assert claims.send(a_message(3, "person:q"), TRIES).state is MessageState.SENT
-    assert claims.send(a_message(4, "person:r"), TRIES).state is MessageState.QUEUED
+    assert claims.send(a_message(message_id="m3", recipient="person:q"), TRIES).state is MessageState.SENT
+    assert claims.send(a_message(message_id="m4", recipient="person:r"), TRIES).state is MessageState.QUEUED
 
 
-def test_room_of_what_was_written_before_or_rolled_back_is_given_back_once(courier):
+def test_room_of_what_was_written_before_or_rolled_back_is_given_back_once(a_message, courier):
     claims = Claims(courier)
     for number in range(2):
-        claims.send(a_message(number), TRIES)
+        claims.send(a_message(message_id=f"m{number}"), TRIES)
     claims.give_up_all_but({"m1"})
     assert [message.message_id for message in claims.messages] == ["m1"]
     claims.give_up()
     claims.give_up()
-    assert Claims(courier).send(a_message(2), TRIES).state is MessageState.SENT
-    assert Claims(courier).send(a_message(3), TRIES).state is MessageState.SENT
-    assert Claims(courier).send(a_message(4), TRIES).state is MessageState.QUEUED
+    assert Claims(courier).send(a_message(message_id="m2"), TRIES).state is MessageState.SENT
+    assert Claims(courier).send(a_message(message_id="m3"), TRIES).state is MessageState.SENT
+    assert Claims(courier).send(a_message(message_id="m4"), TRIES).state is MessageState.QUEUED
 
 
 def test_room_that_somebody_may_wait_for_wakes_the_courier(courier):
@@ -88,6 +64,6 @@ def test_room_that_somebody_may_wait_for_wakes_the_courier(courier):
     waker.sleep(0)
 
 
-def test_without_a_courier_everything_is_queued():
+def test_without_a_courier_everything_is_queued(a_message):
     message = a_message()
     assert Claims(Nobody()).send(message, TRIES) == message
