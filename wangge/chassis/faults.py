@@ -8,8 +8,8 @@ from sqlalchemy import exc as sa
 from wangge.chassis.errors import Fault, Infrastructure, Permanent, Refusal, Temporary
 
 #: PostgreSQL error classes and codes that a later try may get past; a key that somebody else added meanwhile (23505)
-#: is known then.
-TEMPORARY_CODES = frozenset({"23505", "40001", "40P01", "55P03", "57014"})
+#: is known then, and a statement whose table got another column since it was prepared (0A000) is prepared anew.
+TEMPORARY_CODES = frozenset({"0A000", "23505", "40001", "40P01", "55P03", "57014"})
 
 #: The server is going, gone, full, read-only or has taken our rights away: no message is to blame.
 INFRASTRUCTURE_PREFIXES = ("08", "53", "57P", "58", "25006", "42501", "F0", "XX")

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import monotonic
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import psycopg2
 from psycopg2 import extensions
@@ -22,12 +21,12 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, TextClause,
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
 
+from wangge.chassis.prepared import Prepared, statement_of
+
 #: Seconds without use after which a connection is tried before it is given out: its server may have gone meanwhile.
 UNTRIED_SECONDS = 1.0
 
 _USED_AT = "wangge.used_at"
-
-_compiled: WeakKeyDictionary[TextClause, str] = WeakKeyDictionary()
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
@@ -45,35 +44,38 @@ class Rows(IteratorResult[Any]):
 class Pipeline:
     """A transaction on one connection. It ends with `commit` or `roll_back`, once.
 
-    Textual statements go to the driver directly; they are best constants, for each is compiled once. Any other goes
-    SQLAlchemy's way, after what waits was sent. Without a `beginning`, every statement is a transaction of its own: for
-    those that only look.
+    Textual statements go to the driver directly; they are best constants, for each is compiled and prepared once. Any
+    other goes SQLAlchemy's way, after what waits was sent. Without a `beginning`, every statement is a transaction of its
+    own: for those that only look.
     """
 
     def __init__(self, connection: Connection, beginning: str = "BEGIN") -> None:
         self._connection = connection
-        self._ahead = [beginning] if beginning else []
+        self._prepared = Prepared.on(connection)
+        self._ahead: list[str] = []
+        self._beginning = beginning
         self._is_open = False
 
     def execute(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Run one SQLAlchemy Core statement, after all that was written before it."""
         if isinstance(statement, TextClause) and not isinstance(parameters, Sequence):
-            return cast("CursorResult[Any]", self._ask(statement, parameters))
+            self.write(statement, parameters)
+            return cast("CursorResult[Any]", Rows(self._send(statement.text)))
         self._send()
         return self._connection.execute(statement, parameters)
 
     def write(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement whose answer nobody needs with the next one, unseen by the text of any error."""
-        cursor = self._driver.cursor()
-        self._ahead.append(cursor.mogrify(self._compiled(statement), dict(parameters or {})).decode())
-        cursor.close()
+        known = statement_of(statement, self._connection)
+        with self._driver.cursor() as cursor:
+            self._ahead.append(self._prepared.rendered(known, dict(parameters or {}), cursor.mogrify))
 
     def commit(self) -> None:
         """Make everything take effect. Raises what the driver raises; `RuntimeError` where a fault was swallowed."""
-        if not self._is_open and self._ahead == ["BEGIN"]:
+        if not self._is_open and not self._ahead:
             return
         self._ahead.append("COMMIT")
-        status = self._send()
+        status = self._send().statusmessage
         self._is_open = False
         if status != "COMMIT":
             raise RuntimeError(
@@ -83,10 +85,11 @@ class Pipeline:
     def roll_back(self) -> None:
         """Undo everything; a connection that cannot is given up, which undoes it, too."""
         self._ahead.clear()
+        self._prepared.dropped()
         if not self._is_open or self._connection.invalidated:
             return
         try:
-            self._run("ROLLBACK")
+            self._run(_joined("ROLLBACK", self._prepared.forgotten()))
         except Exception:  # the fault that led here matters more
             if not self._connection.invalidated:
                 self._connection.invalidate()
@@ -95,48 +98,38 @@ class Pipeline:
     def _driver(self) -> Any:
         return self._connection.connection.driver_connection
 
-    def _compiled(self, statement: TextClause) -> str:
-        sql = _compiled.get(statement)
-        if sql is None:
-            sql = _compiled[statement] = str(statement.compile(self._connection))
-        return sql
-
-    def _ask(self, statement: TextClause, parameters: Mapping[str, Any] | None) -> Rows:
-        sql = self._compiled(statement)
-        if self._ahead:
-            sql = f"{self._taken().replace('%', '%%')};\n{sql}"
-        return Rows(self._run(sql, dict(parameters or {}), statement.text))
-
-    def _send(self) -> str:
-        """Send what waits at once; answers what the server says of the last one."""
-        return str(self._run(self._taken()).statusmessage) if self._ahead else ""
-
-    def _taken(self) -> str:
-        """What waits, to be sent now."""
-        sql = ";\n".join(self._ahead)
+    def _send(self, named: str = "") -> Any:
+        """Send what waits at once; answers the cursor of the last one, whose text is `named` in an error."""
+        ahead = self._ahead.copy()
         self._ahead.clear()
-        self._is_open = True
-        return sql
+        if not self._is_open:
+            ahead[:0] = filter(None, (self._prepared.forgotten(), self._beginning))
+            self._is_open = bool(self._beginning)
+        return self._run(_joined(*ahead), named) if ahead else None
 
-    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None, named: str = "") -> Any:
+    def _run(self, sql: str, named: str = "") -> Any:
         """Run it and answer the cursor. Raises as SQLAlchemy does, with `named` as the statement and no parameters."""
         driver = self._driver
         cursor = driver.cursor()
         try:
-            cursor.execute(sql, parameters)
+            cursor.execute(sql)
         except psycopg2.Error as error:
+            self._prepared.failed()
             is_lost = self._connection.dialect.is_disconnect(error, driver, cursor)
             if is_lost:
                 self._connection.invalidate(error)
             raise DBAPIError.instance(
                 named, None, error, psycopg2.Error, connection_invalidated=is_lost
             ) from error
-        except (TypeError, ValueError):
-            raise  # the parameters: nothing was sent
         except BaseException as deadline:
             self._connection.invalidate(deadline)  # the statement may still be running
             raise
+        self._prepared.sent()
         return cursor
+
+
+def _joined(*statements: str | None) -> str:
+    return ";\n".join(filter(None, statements))
 
 
 @lru_cache(maxsize=512)
