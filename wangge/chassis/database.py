@@ -1,6 +1,6 @@
 """Opens transactions on the service's own PostgreSQL database.
 
-Guarantee: `begin()` commits everything or nothing, and wakes the relay after a commit that recorded facts.
+Guarantee: `begin()` commits everything or nothing, and wakes the relay after a commit that recorded urgent facts.
 Limit: a connection lost while committing leaves it unknown whether the commit happened; the caller must be
 idempotent (the inbox is, and so is a request with an `Idempotency-Key`).
 """
@@ -44,7 +44,7 @@ class Database:
         self.engine = connect(settings.database_uri, settings.pool_size)
 
     def on_recorded(self, wake: Callable[[], None]) -> None:
-        """Call `wake` after every commit that recorded facts."""
+        """Call `wake` after every commit that recorded urgent facts."""
         self._wake.append(wake)
 
     @contextmanager
@@ -61,7 +61,7 @@ class Database:
                 tx.rolled_back()
             raise
         tx.committed()
-        if tx.has_recorded:
+        if tx.is_urgent:
             for wake in self._wake:
                 wake()
 

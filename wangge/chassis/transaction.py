@@ -50,6 +50,8 @@ class Transaction:
         self._service = service
         self._registry = registry
         self._recorded: list[tuple[Event, str, str]] = []
+        self.is_urgent = False
+        """Whether something recorded is to leave at once."""
         self._before_commit: list[Callable[[], None]] = []
         self._last: list[Callable[[], None]] = []
         self._after_commit: list[Callable[[], None]] = []
@@ -99,6 +101,7 @@ class Transaction:
         )
         key = routing_key or (f"{contract.name}.{Area.parse(area).routing}" if area else contract.name)
         self._recorded.append((event, contract.on_exchange, key))
+        self.is_urgent |= contract.is_urgent
         return event
 
     def before_commit(self, act: Callable[[], None]) -> None:
@@ -116,11 +119,6 @@ class Transaction:
     def after_rollback(self, act: Callable[[], None]) -> None:
         """Do `act` once nothing was committed, or once that is not known: give back what was taken in memory."""
         self._after_rollback.append(act)
-
-    @property
-    def has_recorded(self) -> bool:
-        """Whether there is anything to tell."""
-        return bool(self._recorded)
 
     def flush(self) -> None:
         """Do what was left for the end, number the recorded facts and write them to the outbox."""

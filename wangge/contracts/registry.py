@@ -22,7 +22,8 @@ class EventType:
     """One event of the published language.
 
     `type` is `<entity>.<fact>.v<major>`; `owner` publishes it on `exchange`; `subject` is the data field that
-    names the aggregate; `partition` the one that keeps the order (the subject where not given).
+    names the aggregate; `partition` the one that keeps the order (the subject where not given). One that is not urgent
+    may leave a second later: it tells what was done, and nobody's work waits for it.
     """
 
     type: str
@@ -31,6 +32,7 @@ class EventType:
     subject: str
     partition: str = ""
     exchange: str = ""
+    is_urgent: bool = True
 
     @property
     def name(self) -> str:

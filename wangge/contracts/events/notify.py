@@ -28,6 +28,6 @@ class MessageFailed(MessageDelivered):
 
 
 EVENTS = [
-    EventType("message.delivered.v1", "notify", MessageDelivered, subject="message_id"),
-    EventType("message.failed.v1", "notify", MessageFailed, subject="message_id"),
+    EventType("message.delivered.v1", "notify", MessageDelivered, subject="message_id", is_urgent=False),
+    EventType("message.failed.v1", "notify", MessageFailed, subject="message_id", is_urgent=False),
 ]
