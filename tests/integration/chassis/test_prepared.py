@@ -154,7 +154,7 @@ def texts(service):
         import_module(module.name)
         for package in (service, wangge.chassis)
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        if ".migrations" not in module.name and not module.name.endswith("__main__")
+        if ".migrations" not in module.name and not module.name.endswith(("__main__", "chassis.green"))
     ]
     found = {one for module in modules for one in vars(module).values() if isinstance(one, TextClause)}
     statements = [Statement(str(one.compile(dialect=DIALECT))) for one in found]

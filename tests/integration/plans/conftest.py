@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request
 
 from bench.growth import filling, street
 from bench.growth.towns import Town, Who
+from wangge.chassis import prepared
 from wangge.chassis.app import App
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.health import HealthServer
@@ -38,6 +39,7 @@ TELLING = {
     "auto_explain.log_nested_statements": "on",
     "client_min_messages": "notice",
     "random_page_cost": "1.1",  # a disk without arms, as everywhere today
+    "plan_cache_mode": "force_generic_plan",  # of prepared texts the plan for all values, which is the worst
 }
 
 VHOST = "plans"
@@ -117,7 +119,15 @@ class InProcess(Town):
 
 
 @pytest.fixture(scope="module")
-def town(servers: LocalSystem) -> Iterator[InProcess]:
+def prepared_at_once() -> Iterator[None]:
+    """Constant texts are prepared from their first use on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared, "PLAIN_USES", 0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def town(servers: LocalSystem, prepared_at_once: None) -> Iterator[InProcess]:
     """The filled street."""
     made = InProcess(servers, CASES, 0, broker=servers.rabbitmq.create_vhost(VHOST))
     try:
