@@ -30,6 +30,7 @@ class Intake(
     """采集受理: what was reported, where, by whom, and whether it is new; the directory that all others copy."""
 
     name = "intake"
+    uses_redis = True
     directory = DirectoryCache()
     near = NearIndex()
     pace = Pace()

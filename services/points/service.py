@@ -23,3 +23,4 @@ class Points(
     """Members' points: credited by events and by hand, shown on a four-colour board, kept in a wallet."""
 
     name = "points"
+    uses_redis = True

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import amqp
-import redis
 from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -35,6 +35,9 @@ from wangge.chassis.transit import Transit
 from wangge.chassis.workbench import Workbench
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 #: What helps where a queue or exchange exists that was declared differently.
 OTHER_ARGUMENTS = (
@@ -63,13 +66,6 @@ class App:
         self.clock: Clock = MovableClock() if settings.movable_clock else WallClock()
         self.database = Database(settings, self.clock, registry)
         self.backlog = Backlog(self.database, settings.outbox_most, settings.outbox_seconds)
-        self.redis = redis.Redis.from_url(
-            settings.redis_uri,
-            socket_timeout=2,
-            socket_connect_timeout=2,
-            health_check_interval=30,
-            decode_responses=True,
-        )
         self.authenticator = Authenticator(settings.keys_dir)
         self.held = HeldEvents()
         self.retrying = Retrying(
@@ -88,6 +84,19 @@ class App:
         self.relay: Any = None
         self.is_draining = False
         self.clock_moved: list[Callable[[], None]] = []
+
+    @cached_property
+    def redis(self) -> Redis:
+        """Redis, for a service that `uses_redis`; the library is loaded only then."""
+        from redis import Redis  # noqa: PLC0415
+
+        return Redis.from_url(
+            self.settings.redis_uri,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            health_check_interval=30,
+            decode_responses=True,
+        )
 
     @property
     def topology(self) -> Topology:
@@ -175,7 +184,8 @@ class App:
     def close(self) -> None:
         """Give connections back."""
         self.database.close()
-        self.redis.close()
+        if "redis" in vars(self):
+            self.redis.close()
 
 
 def _as_published(delivery: Delivery) -> Delivery:

@@ -1,7 +1,8 @@
 """Tells a refusal, a temporary, a permanent and an infrastructure fault apart, in one function."""
 
+import sys
+
 import kombu.exceptions
-import redis.exceptions
 from amqp.exceptions import AMQPError
 from sqlalchemy import exc as sa
 
@@ -23,11 +24,17 @@ def classify(error: BaseException) -> Refusal | Fault:
         return _classify_database(error)
     if isinstance(error, sa.TimeoutError):
         return Infrastructure(f"no database connection free: {error}")
-    if isinstance(error, redis.exceptions.RedisError | OSError):  # an HTTP library's errors are OSErrors, too
+    if isinstance(error, OSError) or _is_of_redis(error):  # an HTTP library's errors are OSErrors, too
         return Temporary(f"{type(error).__name__}: {error}")
     if isinstance(error, AMQPError | kombu.exceptions.KombuError):
         return Infrastructure(f"{type(error).__name__}: {error}")
     return Permanent(f"bug.{type(error).__name__}", str(error))
+
+
+def _is_of_redis(error: BaseException) -> bool:
+    """Whether Redis's library raised it, which is loaded only where it is used (6 MB)."""
+    library = sys.modules.get("redis.exceptions")
+    return library is not None and isinstance(error, library.RedisError)
 
 
 def _classify_database(error: sa.DBAPIError) -> Fault:

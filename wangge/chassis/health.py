@@ -114,7 +114,7 @@ class HealthServer:
             "broker": self._consuming(),
             "publishing": app.relay.trouble or "ok",
             "outbox": app.backlog.trouble or "ok",
-            "redis": self._check(app.redis.ping),
+            **({"redis": self._check(app.redis.ping)} if app.service.uses_redis else {}),
             "draining": "no" if not self._app.is_draining else "yes",
         }
         # Redis holds only what can be rebuilt: without it the service still does its work. Facts that wait are kept:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import eventlet
 from eventlet.event import Event as Signal
@@ -211,6 +211,8 @@ class Service(HeldEntrypoints, CellEntrypoints, OpenApiEntrypoints):
     """What every service is: an app, a consumer of its inbox, an operator's doors, its own API page."""
 
     name: str
+    uses_redis: ClassVar[bool] = False
+    """Whether it keeps anything in Redis; then its health tells whether Redis answers."""
     app: Any = AppProvider()
 
     @consume  # type: ignore[untyped-decorator]

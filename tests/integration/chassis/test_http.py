@@ -146,7 +146,7 @@ def test_health_and_metrics_are_told_on_their_own_port(probe):
     assert requests.get(f"{probe.health}/health/live", timeout=5).json()["alive"] is True
     ready = requests.get(f"{probe.health}/health/ready", timeout=5).json()
     assert ready["checks"] == dict.fromkeys(
-        ("database", "schema", "broker", "publishing", "outbox", "redis"), "ok"
+        ("database", "schema", "broker", "publishing", "outbox"), "ok"
     ) | {"draining": "no"}
     metrics = requests.get(f"{probe.health}/metrics", timeout=5).text
     assert 'wangge_held{state="quarantined"} 0.0' in metrics
