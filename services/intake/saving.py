@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Table, false, or_
 from sqlalchemy.dialects.postgresql import insert
 
 from wangge.chassis.transaction import Transaction
-from wangge.contracts.areas import Area, Level
+from wangge.contracts.areas import Area
 
 
 def save(tx: Transaction, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -22,9 +22,4 @@ def save(tx: Transaction, table: Table, rows: Sequence[dict[str, Any]]) -> None:
 
 def within(column: ColumnElement[str], areas: Sequence[Area]) -> ColumnElement[bool]:
     """Whether the area code in `column` lies in one of `areas`; with none of them nothing does."""
-    return or_(*(column.startswith(_inside(area), autoescape=True) for area in areas), false())
-
-
-def _inside(area: Area) -> str:
-    # a grid's own code ends in micro-grid 00; its micro-grids share the digits before
-    return area.code[:15] if area.level is Level.GRID else area.code
+    return or_(*(column.startswith(area.digits, autoescape=True) for area in areas), false())

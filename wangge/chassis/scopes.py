@@ -7,17 +7,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
 
-from wangge.contracts.areas import ENDS, Area, Level
+from wangge.contracts.areas import Area
 
 
 def places(scope: Collection[Area], asked: Area | None = None) -> list[Area]:
     """The areas to look at: those of the scope, or what of them lies in `asked`; none inside another."""
-    areas = list(dict.fromkeys(scope))
+    areas = dict.fromkeys(scope)
     if asked is not None:
         if any(area.contains(asked) for area in areas):
             return [asked]
-        areas = [area for area in areas if asked.contains(area)]
-    return [area for area in areas if not any(other != area and other.contains(area) for other in areas)]
+        areas = dict.fromkeys(area for area in areas if asked.contains(area))
+    return [area for area in areas if areas.keys().isdisjoint(area.parents)]
 
 
 def inside(column: ColumnElement[str], area: Area, keyed: Collection[int] = ()) -> ColumnElement[bool]:
@@ -25,13 +25,8 @@ def inside(column: ColumnElement[str], area: Area, keyed: Collection[int] = ()) 
 
     Such an index is on `left(column, digits)` and what the rows are ordered by.
     """
-    code = digits_of(area)
+    code = area.digits
     end = max((digits for digits in keyed if digits <= len(code)), default=0)
     by_key = [func.left(column, end) == code[:end]] if end else []
     rest: list[ColumnElement[Any]] = [column.like(f"{code}%")] if len(code) > end else []
     return and_(*by_key, *rest)
-
-
-def digits_of(area: Area) -> str:
-    """The digits that begin the code of everything inside: a grid's own code ends in micro-grid 00."""
-    return area.code[: ENDS[Level.GRID]] if area.level is Level.GRID else area.code

@@ -92,12 +92,17 @@ class Area:
                 raise ValueError(f"area words: {segment} must have {width} digits, has {len(word)}")
         return cls.parse("".join(words))
 
-    @property
+    @cached_property
     def level(self) -> Level:
         """What kind of place this is; 17 digits are a grid where the micro-grid is 00."""
         if self.code[ENDS[Level.GRID] :] == NO_MICRO:
             return Level.GRID
         return LEVELS_BY_LENGTH[len(self.code)]
+
+    @cached_property
+    def digits(self) -> str:
+        """The digits that begin the code of everything inside: a grid's own code ends in micro-grid 00."""
+        return self.code[: ENDS[Level.GRID]] if self.level is Level.GRID else self.code
 
     @property
     def parent(self) -> Area | None:
@@ -133,8 +138,7 @@ class Area:
 
     def contains(self, other: Area) -> bool:
         """Whether the other place is this one or lies inside it; a grid contains its micro-grids."""
-        inside = self.code[: ENDS[Level.GRID]] if self.level is Level.GRID else self.code
-        return other.code.startswith(inside)
+        return other.code.startswith(self.digits)
 
     def _cut(self, level: Level) -> Area | None:
         end = ENDS[level]

@@ -284,6 +284,10 @@ def _writer(field: fields.Field[Any]) -> Act:
     return lambda value: write(value) if is_sure(value) else by_marshmallow(value)
 
 
+#: By kind of field: what is dumped as it is.
+_PLAIN: dict[type, type] = {fields.Boolean: bool, fields.Integer: int, fields.Float: float}
+
+
 def _surely_written(field: fields.Field[Any]) -> tuple[Callable[[Any], bool], Act]:
     """Which values are dumped beyond doubt, and how."""
     kind = type(field)
@@ -295,10 +299,9 @@ def _surely_written(field: fields.Field[Any]) -> tuple[Callable[[Any], bool], Ac
         return _is(list, tuple), lambda values: [None if one is None else each(one) for one in values]
     if kind is fields.AwareDateTime and cast("fields.AwareDateTime", field).format == "iso":
         return _is(datetime), datetime.isoformat
-    if kind is fields.Boolean:
-        return _is(bool), _same
-    if kind is fields.Integer and not cast("fields.Integer", field).as_string:
-        return _is(int), _same
+    plain = _PLAIN.get(kind)
+    if plain is not None and not getattr(field, "as_string", False):
+        return _is(plain), _same
     is_text = isinstance(field, fields.String) and kind._serialize is fields.String._serialize  # noqa: SLF001
     return (lambda value: isinstance(value, str), str) if is_text else (_never, _same)
 

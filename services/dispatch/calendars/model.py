@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from wangge.chassis.errors import Conflict, Refusal
 
@@ -88,6 +88,7 @@ class Limit:
         return f"{self.value} {self.limit_class}"
 
     @classmethod
+    @lru_cache(maxsize=256)
     def parse(cls, text: str) -> Limit:
         """The limit written as number, space, class. Raises `ValueError` naming what is wrong."""
         value, _, name = text.strip().partition(" ")
@@ -104,7 +105,7 @@ class Limit:
 
     @property
     def label(self) -> str:
-        """X."""
+        """In the words of the field: `2紧急工作时`."""
         return f"{self.value}{LIMIT_CLASS_LABELS[self.limit_class]}"
 
 

@@ -35,7 +35,7 @@ from services.dispatch.cases.model import ENDED, Case, CaseState
 from services.dispatch.cases.store import cases, loaded
 from services.dispatch.metadata import metadata
 from wangge.chassis.newest import newest, way
-from wangge.chassis.scopes import digits_of, inside, places
+from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import ENDS, Area, Level
 
@@ -100,7 +100,7 @@ def _ways(sight: Sight, filters: Mapping[str, Any]) -> Iterator[Way]:
         wide: list[ColumnElement[bool]] = []
         for place in places(sight.areas, area):
             if place.level in KEYED:
-                yield Way(digits_of(place))
+                yield Way(place.digits)
             elif place.level is Level.MICRO:
                 yield Way(place.code[: ENDS[Level.GRID]], (_within(place),))
             else:

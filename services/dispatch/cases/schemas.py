@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from services.dispatch.cases.model import CASE_STATE_LABELS, Case, CaseState, Command
+from services.dispatch.cases.parts import StageClock
 from wangge.chassis.pages import PageQuery
 from wangge.contracts.fields import (
     CASE_NO,
@@ -171,10 +172,10 @@ class ClockAnswer(Schema):
 
     stage = fields.String(required=True)
     number = fields.Integer(required=True)
-    limit = fields.String(required=True, attribute="clock.limit")
-    started_at = fields.AwareDateTime(required=True, attribute="clock.started_at")
-    deadline = fields.AwareDateTime(required=True, attribute="clock.deadline")
-    finished_at = fields.AwareDateTime(allow_none=True, attribute="clock.finished_at")
+    limit = fields.String(required=True)
+    started_at = fields.AwareDateTime(required=True)
+    deadline = fields.AwareDateTime(required=True)
+    finished_at = fields.AwareDateTime(allow_none=True)
     overdue_at = fields.AwareDateTime(allow_none=True)
 
 
@@ -257,10 +258,25 @@ def shown(case: Case, allowed: Iterable[Command]) -> dict[str, Any]:
     """What `CaseAnswer` dumps: the case's own fields, what is computed from them, and what the asker may do."""
     own = {field.name: getattr(case, field.name) for field in fields_of(case)}
     return own | {
+        "limit": str(case.limit),
+        "clocks": [_clock_shown(each) for each in case.clocks],
         "state_name": CASE_STATE_LABELS[case.state],
         "lead": case.lead,
         "assist": case.assist,
         "deadline": case.deadline,
         "on_time": case.on_time,
         "allowed": list(allowed),
+    }
+
+
+def _clock_shown(each: StageClock) -> dict[str, Any]:
+    clock = each.clock
+    return {
+        "stage": each.stage,
+        "number": each.number,
+        "limit": str(clock.limit),
+        "started_at": clock.started_at,
+        "deadline": clock.deadline,
+        "finished_at": clock.finished_at,
+        "overdue_at": each.overdue_at,
     }

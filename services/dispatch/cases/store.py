@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     Date,
     DateTime,
     ForeignKey,
@@ -196,6 +195,17 @@ INSERT_REPORTER = _inserting(reporter, "ON CONFLICT DO NOTHING")
 #: Serials that one process takes at a time; what it does not use before it ends is left out.
 SERIAL_BLOCK = 20
 
+_PART_NAMES = [field.name for field in fields(Assignment)]
+_CLOCK_NAMES = ["stage", "number", '"limit"', "started_at", "deadline", "finished_at", "overdue_at"]
+_PARTS = text(
+    f"SELECT case_no, {', '.join(_PART_NAMES)} FROM assignments "  # noqa: S608 (our own columns)
+    "WHERE case_no = ANY(CAST(:numbers AS text[])) ORDER BY round, is_lead DESC, unit"
+)
+_CLOCKS = text(
+    f"SELECT case_no, {', '.join(_CLOCK_NAMES)} FROM clocks "  # noqa: S608 (as above)
+    "WHERE case_no = ANY(CAST(:numbers AS text[])) ORDER BY started_at, number"
+)
+
 COLUMNS = {field.name for field in fields(Case)} - {"assignments", "clocks"}
 TUPLES = ("units_allowed", "hands", "helpers")
 
@@ -353,46 +363,44 @@ def _append(tx: Transaction, records: Iterable[FlowRecord]) -> None:
 
 def loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:
     """The cases of these rows, in their order, with their parts and clocks."""
-    rows = tx.execute(wanted).mappings().all()
-    numbers = [row["case_no"] for row in rows]
-    if not numbers:
+    found = tx.execute(wanted).mappings().all()
+    numbers = {"numbers": [row["case_no"] for row in found]}
+    if not found:
         return []
-    parts = _by_case(
-        tx, assignment, numbers, assignment.c.round, assignment.c.is_lead.desc(), assignment.c.unit
-    )
-    clocks = _by_case(tx, clock, numbers, clock.c.started_at, clock.c.number)
-    return [_case(row, parts[row["case_no"]], clocks[row["case_no"]]) for row in rows]
+    parts, clocks = defaultdict(list), defaultdict(list)
+    for row in tx.execute(_PARTS, numbers):
+        parts[row.case_no].append(_assignment(tuple(row)[1:]))
+    for row in tx.execute(_CLOCKS, numbers):
+        clocks[row.case_no].append(_clock(*tuple(row)[1:]))
+    return [_case(row, parts[row["case_no"]], clocks[row["case_no"]]) for row in found]
 
 
-def _by_case(
-    tx: Transaction, table: Table, numbers: Collection[str], *order: ColumnElement[Any]
-) -> dict[str, list[RowMapping]]:
-    found: dict[str, list[RowMapping]] = defaultdict(list)
-    wanted = select(table).where(table.c.case_no.in_(numbers)).order_by(*order)
-    for row in tx.execute(wanted).mappings():
-        found[row["case_no"]].append(row)
-    return found
-
-
-def _case(row: RowMapping, parts: Iterable[RowMapping], clocks: Iterable[RowMapping]) -> Case:
+def _case(row: RowMapping, parts: Iterable[Assignment], clocks: Iterable[StageClock]) -> Case:
     stored = {name: row[name] for name in COLUMNS}
     typed = {
         **{name: tuple(stored[name]) for name in TUPLES},
         "limit": Limit.parse(row["limit"]),
         "clock_from": ClockFrom(row["clock_from"]),
         "state": CaseState(row["state"]),
-        "assignments": tuple(_assignment(each) for each in parts),
-        "clocks": tuple(_clock(each) for each in clocks),
+        "assignments": tuple(parts),
+        "clocks": tuple(clocks),
     }
     return Case(**stored | typed)
 
 
-def _assignment(row: RowMapping) -> Assignment:
-    stored = {field.name: row[field.name] for field in fields(Assignment)}
-    return Assignment(**stored | {"state": PartState(row["state"])})
+def _assignment(stored: Sequence[Any]) -> Assignment:
+    named = dict(zip(_PART_NAMES, stored, strict=True))
+    return Assignment(**named | {"state": PartState(named["state"])})
 
 
-def _clock(row: RowMapping) -> StageClock:
-    limit = Limit.parse(row["limit"])
-    running = Clock(limit, row["started_at"], row["deadline"], finished_at=row["finished_at"])
-    return StageClock(Stage(row["stage"]), row["number"], running, row["overdue_at"])
+def _clock(
+    stage: str,
+    number: int,
+    limit: str,
+    started_at: datetime,
+    deadline: datetime,
+    finished_at: datetime | None,
+    overdue_at: datetime | None,
+) -> StageClock:
+    running = Clock(Limit.parse(limit), started_at, deadline, finished_at=finished_at)
+    return StageClock(Stage(stage), number, running, overdue_at)
