@@ -51,7 +51,7 @@ class Receiver:
                 body = await reader.readexactly(_length(head))
                 self._note(orjson.loads(body))
                 writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
     def _note(self, message: dict[str, Any]) -> None:
