@@ -161,10 +161,10 @@ GROW = """
 
 
 def scans(world):
-    """How often the receipts were read as a whole, and by the index of manifests."""
-    (table,) = world.sql("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'receipts'")
+    """Receipts that were read by going through all of them, and how often the index of manifests was used."""
+    (table,) = world.sql("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'receipts'")
     (index,) = world.sql("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'receipt_manifest'")
-    return table["seq_scan"], index["idx_scan"]
+    return table["seq_tup_read"], index["idx_scan"]
 
 
 def test_a_manifest_reads_one_range_of_an_index_in_a_table_of_a_million(world, town):
@@ -176,5 +176,6 @@ def test_a_manifest_reads_one_range_of_an_index_in_a_table_of_a_million(world, t
     assert (found["messages"], found["digest"]) == (SHARE, digest_of(f"m-{n}" for n in range(1, SHARE + 1)))
     assert len(listed(town, login)) == SHARE
     eventually(lambda: scans(world)[1] >= ranges + 1 + SHARE // 1000)
-    assert scans(world)[0] == whole
+    # the server counts late: what was read while the table was small may come to be counted only now
+    assert scans(world)[0] - whole < GROWN
     world.sql("DELETE FROM receipts WHERE publisher = %s OR publisher LIKE 'other-%%'", login)
