@@ -21,7 +21,7 @@ def described() -> dict[str, Any]:
     """The heading of every result."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _said("git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"),
+        "commit": _commit(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
@@ -36,6 +36,15 @@ def described() -> dict[str, Any]:
             **_of_peers(),
         },
     }
+
+
+def _commit() -> str:
+    """What was measured; `-dirty` where more was changed than what a run writes."""
+    commit = _said("git", "-C", str(REPOSITORY), "describe", "--always")
+    changed = _said(
+        "git", "-C", str(REPOSITORY), "status", "--porcelain", "--", ".", ":!bench/results", ":!docs"
+    )
+    return f"{commit}-dirty" if changed else commit
 
 
 def _cpu() -> str:
