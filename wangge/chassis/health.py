@@ -22,7 +22,7 @@ from wangge.chassis import metrics
 from wangge.chassis.clock import movable
 from wangge.chassis.errors import Refusal, invalid
 from wangge.chassis.faults import classify
-from wangge.chassis.http import parse_json, problem_of
+from wangge.chassis.http import parse_json, problem_of, send_at_once
 from wangge.chassis.schema import is_at_head
 from wangge.chassis.tables import held_event, outbox
 
@@ -66,6 +66,7 @@ class HealthServer:
             {"service": settings.service, "cell": settings.cell, "areas": ",".join(settings.areas)}
         )
         self._listener = eventlet.listen((settings.http_host, settings.health_port))
+        send_at_once(self._listener)
         self._thread = eventlet.spawn(wsgi.server, self._listener, self._answer, log_output=False)
 
     def stop(self) -> None:

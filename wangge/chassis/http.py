@@ -7,6 +7,7 @@ command's own transaction, so a repeated request gets the first answer and has n
 from __future__ import annotations
 
 import hashlib
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -134,9 +135,18 @@ class Server(WebServer):  # type: ignore[misc]
 
     def get_wsgi_server(self, sock: Any, wsgi_app: Any, **kwargs: Any) -> Any:
         """Eventlet's server, without a log line a request (the metrics count them)."""
+        send_at_once(sock)
         server = super().get_wsgi_server(sock, wsgi_app, **kwargs)
         server.log_output = False
         return server
+
+
+def send_at_once(listener: Any) -> None:
+    """Let no connection of this listener hold back the rest of a long answer until the client acknowledges its beginning.
+
+    Clients take 40 ms for that (Nagle's algorithm against delayed acknowledgements).
+    """
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class _Application(WsgiApp):  # type: ignore[misc]

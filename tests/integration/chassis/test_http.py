@@ -1,6 +1,8 @@
 """Every door refuses clearly, and a repeated request has one effect."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 import pytest
 import requests
@@ -150,3 +152,15 @@ def test_health_and_metrics_are_told_on_their_own_port(probe):
     ) | {"draining": "no"}
     metrics = requests.get(f"{probe.health}/metrics", timeout=5).text
     assert 'wangge_held{state="quarantined"} 0.0' in metrics
+
+
+def test_long_answer_is_not_kept_waiting_for_the_client_to_acknowledge_its_beginning(probe):
+    """Nagle's algorithm and a client's delayed acknowledgement would hold its rest back for 40 ms."""
+    with requests.Session() as client:
+        taken = []
+        for _ in range(30):
+            began = time.perf_counter()
+            answer = client.get(f"{probe.http}/openapi.json", timeout=5)
+            taken.append(time.perf_counter() - began)
+        assert len(answer.content) > 16_384
+    assert median(taken) < 0.03
