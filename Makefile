@@ -52,7 +52,7 @@ scenarios: install ## Stories from the field through all services
 faults: install ## kill -9, broker loss, duplicates, a random soak: nothing may be lost; writes docs/faults.md, takes half an hour
 	$(PYTEST) tests/faults -m faults --fault-report docs/faults.md
 
-bench: $(BENCH)/.installed ## Everything of docs/benchmarks.md, measured on this machine beside its peers (25 minutes)
+bench: $(BENCH)/.installed ## Everything of docs/benchmarks.md, measured on this machine beside its peers (20 minutes)
 	$(BENCH)/bin/python -W ignore -m bench
 
 bench-quick: $(BENCH)/.installed ## The same in short: the shape, not the figures

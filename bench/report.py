@@ -271,7 +271,7 @@ def _again() -> Iterator[str]:
     yield "## Again"
     yield ""
     yield (
-        "`make bench` measures everything (about 25 minutes), `make bench-quick` the shape of it; "
+        "`make bench` measures everything (about 20 minutes), `make bench-quick` the shape of it; "
         "`.venv/bench/bin/python -m bench hop` (`e2e`, `http`, `cost`, `growth`, `report`) one section; "
         "`python -m bench.hop --only ours,loop --rounds 1 --messages 3000 --profile out.svg` plays and samples single "
         "rounds; `python -m bench.hop.tune` tries the peers' settings."
