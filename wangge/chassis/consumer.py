@@ -254,6 +254,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         run = self._quarantine if lane is self._dead else self._run
         while not (is_settled := run(batch)) and not self._stopping:
             self._await_database()
+            batch = [delivery.again() for delivery in batch]
         return is_settled
 
     @contextmanager

@@ -44,6 +44,10 @@ class Delivery:
         """Whether it came back so often that it may be what kills the process."""
         return self.delivery_count >= SUSPECT_DELIVERIES
 
+    def again(self) -> Delivery:
+        """The same message to be processed once more: it may have been settled, with the answer to that lost."""
+        return replace(self, redelivered=True)
+
     @property
     def key(self) -> str:
         """An id for a message that could not be read: its own message id, or the digest of its body."""

@@ -2,8 +2,8 @@
 
 `WANGGE_FAILPOINTS="inbox.committed=kill@3;relay.confirmed=sleep:2"`: the third time the process reaches
 `inbox.committed` it kills itself; each time it reaches `relay.confirmed` it sleeps two seconds, its other greenlets
-going on. Actions: `kill` (-9), `exit` (at once, no cleanup), `stop` (until it is continued), `raise`, `sleep:seconds`,
-`block:seconds` (nothing else of the process runs meanwhile). Without `@n` a point acts each time it is reached.
+going on. Actions: `kill` (-9), `exit` (at once, no cleanup), `stop` (until it is continued), `raise`, `lose` (what was
+asked was done, and the answer is lost), `sleep:seconds`, `block:seconds` (nothing else of the process runs meanwhile). Without `@n` a point acts each time it is reached.
 
 Guarantee: nothing happens unless the variable is set; an unarmed point costs one comparison. A point or an action
 that does not exist keeps the process from starting, so that a test with a misspelt one cannot pass.
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from eventlet.patcher import original
 
+from wangge.chassis.errors import Infrastructure
 from wangge.chassis.logging import get_logger
 
 log = get_logger(__name__)
@@ -88,11 +89,16 @@ def _raise(_: float) -> None:
     raise ReachedFailpoint("raised on purpose")
 
 
+def _lose(_: float) -> None:
+    raise Infrastructure("lost on purpose")
+
+
 ACTIONS: dict[str, Callable[[float], None]] = {
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda _: os._exit(EXIT_CODE),
     "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
     "raise": _raise,
+    "lose": _lose,
     "sleep": time.sleep,
     "block": original("time").sleep,
 }

@@ -33,6 +33,18 @@ def test_the_same_event_sent_three_times_takes_effect_once(probe, eventually):
     assert probe.sql("SELECT 1 FROM mended WHERE what = 'repeated same'")
 
 
+def test_an_event_whose_commit_is_not_known_of_is_not_taken_for_one_that_was_sent_again(
+    probe, another_probe, eventually
+):
+    """Else its sender would be answered twice."""
+    probe.stop(signal.SIGTERM)
+    another_probe.start(WANGGE_FAILPOINTS="inbox.committed=lose@1")
+    probe.tell(a_thing(), a_thing("k2"), ids=["first", "second"])
+    eventually(lambda: sorted(effect_ids(probe)) == ["first", "second"])
+    eventually(lambda: another_probe.metric('wangge_events_total{result="repeated"') == 1)
+    assert not probe.sql("SELECT 1 FROM mended WHERE what LIKE 'repeated%%'")
+
+
 def test_two_nouns_may_handle_one_event_and_succeed_or_fail_together(probe, eventually):
     probe.tell(a_thing("k1", 1), a_thing("k2", 2, mood="away"))
     eventually(lambda: len(probe.effects()) == 1 and probe.held("deferred"))
