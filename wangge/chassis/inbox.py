@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -99,7 +99,6 @@ class Inbox:
                 if isinstance(fault, Infrastructure):
                     raise fault from error
                 log.info("batch runs one by one", size=len(messages), cause=str(fault))
-                messages = [replace(message, delivery=message.delivery.again()) for message in messages]
             else:
                 return
         for message in messages:
