@@ -30,7 +30,7 @@ def _getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _is_address(host: Any) -> bool:
-    text = host.decode("idna") if isinstance(host, bytes) else host
+    text = host.decode("latin-1") if isinstance(host, bytes) else host
     for family in (_system.AF_INET, _system.AF_INET6):
         try:
             _system.inet_pton(family, text)

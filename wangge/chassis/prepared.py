@@ -26,17 +26,30 @@ _CAN_BE_PREPARED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b[^;]*", r
 _PARAMETER = re.compile(r"%\((\w+)\)s|%%")
 
 
+Mogrify = Callable[[str, Any], bytes]
+"""Puts values in: the method of that name of a psycopg2 cursor."""
+
+
 class Statement:
     """A constant text in the words of the driver, and in those of `PREPARE`."""
 
     def __init__(self, compiled: str) -> None:
-        self.plain = compiled
+        self._compiled = compiled
         self.can_be_prepared = _CAN_BE_PREPARED.fullmatch(compiled) is not None
         names = dict.fromkeys(name for name in _PARAMETER.findall(compiled) if name)
         numbers = {name: f"${number}" for number, name in enumerate(names, 1)}
         self.numbered = _PARAMETER.sub(lambda found: numbers[found[1]] if found[1] else "%", compiled)
-        self.arguments = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
+        self._arguments = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
         self.uses = 0
+
+    def plain(self, values: Mapping[str, Any], mogrify: Mogrify) -> str:
+        """The whole statement with its values."""
+        # psycopg2 makes one percent sign of two only where there is a parameter
+        return mogrify(self._compiled, values).decode() if self._arguments else self.numbered
+
+    def execution(self, name: str, values: Mapping[str, Any], mogrify: Mogrify) -> str:
+        """What runs it with these values where it is prepared under `name`."""
+        return mogrify(f"EXECUTE {name}{self._arguments}", values).decode()
 
 
 class Prepared:
@@ -54,19 +67,17 @@ class Prepared:
         found: Prepared = connection.info.setdefault(_INFO, Prepared())
         return found
 
-    def rendered(
-        self, statement: Statement, values: Mapping[str, Any], mogrify: Callable[[str, Any], bytes]
-    ) -> str:
+    def rendered(self, statement: Statement, values: Mapping[str, Any], mogrify: Mogrify) -> str:
         """The statement with its values, ready to be sent."""
         statement.uses += 1
         if not statement.can_be_prepared or statement.uses <= PLAIN_USES:
-            return mogrify(statement.plain, values).decode()
+            return statement.plain(values, mogrify)
         name = self._names.get(statement)
         if name is not None:
-            return mogrify(f"EXECUTE {name}{statement.arguments}", values).decode()
+            return statement.execution(name, values, mogrify)
         self._number += 1
         name = f"w{self._number}"
-        run = mogrify(f"EXECUTE {name}{statement.arguments}", values).decode()
+        run = statement.execution(name, values, mogrify)
         self._names[statement] = name
         self._unsent.append(statement)
         return f"PREPARE {name} AS {statement.numbered};\n{run}"

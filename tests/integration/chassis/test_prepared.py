@@ -130,8 +130,17 @@ def test_only_a_single_query_or_change_of_rows_is_prepared():
 
 
 def test_parameters_are_numbered_each_once():
-    made = Statement("SELECT %(b)s, %(a)s, %(b)s, '100 %%'")
-    assert (made.numbered, made.arguments) == ("SELECT $1, $2, $1, '100 %'", "(%(b)s, %(a)s)")
+    assert Statement("SELECT %(b)s, %(a)s, %(b)s, '100 %%'").numbered == "SELECT $1, $2, $1, '100 %'"
+
+
+@pytest.mark.parametrize(
+    ("words", "values"), [("SELECT '100 %'", None), ("SELECT '100 %' || :end", {"end": ""})]
+)
+def test_percent_sign_is_one_whether_there_is_a_parameter_or_not(engine, words, values):
+    asked = text(words)
+    for _ in range(3):
+        with pipeline(engine) as one:
+            assert one.execute(asked, values).scalar_one() == "100 %"
 
 
 @pytest.mark.parametrize("service", [intake, dispatch, points, notify], ids=lambda one: one.__name__)
