@@ -196,13 +196,12 @@ INSERT_REPORTER = _inserting(reporter, "ON CONFLICT DO NOTHING")
 SERIAL_BLOCK = 20
 
 _PART_NAMES = [field.name for field in fields(Assignment)]
-_CLOCK_NAMES = ["stage", "number", '"limit"', "started_at", "deadline", "finished_at", "overdue_at"]
 _PARTS = text(
     f"SELECT case_no, {', '.join(_PART_NAMES)} FROM assignments "  # noqa: S608 (our own columns)
     "WHERE case_no = ANY(CAST(:numbers AS text[])) ORDER BY round, is_lead DESC, unit"
 )
 _CLOCKS = text(
-    f"SELECT case_no, {', '.join(_CLOCK_NAMES)} FROM clocks "  # noqa: S608 (as above)
+    'SELECT case_no, stage, number, "limit", started_at, deadline, finished_at, overdue_at FROM clocks '
     "WHERE case_no = ANY(CAST(:numbers AS text[])) ORDER BY started_at, number"
 )
 
@@ -369,9 +368,9 @@ def loaded(tx: Transaction, wanted: Select[Any]) -> list[Case]:
         return []
     parts, clocks = defaultdict(list), defaultdict(list)
     for row in tx.execute(_PARTS, numbers):
-        parts[row.case_no].append(_assignment(tuple(row)[1:]))
+        parts[row.case_no].append(_assignment(row))
     for row in tx.execute(_CLOCKS, numbers):
-        clocks[row.case_no].append(_clock(*tuple(row)[1:]))
+        clocks[row.case_no].append(_clock(row))
     return [_case(row, parts[row["case_no"]], clocks[row["case_no"]]) for row in found]
 
 
@@ -388,19 +387,11 @@ def _case(row: RowMapping, parts: Iterable[Assignment], clocks: Iterable[StageCl
     return Case(**stored | typed)
 
 
-def _assignment(stored: Sequence[Any]) -> Assignment:
-    named = dict(zip(_PART_NAMES, stored, strict=True))
-    return Assignment(**named | {"state": PartState(named["state"])})
+def _assignment(row: Row[Any]) -> Assignment:
+    stored = {name: getattr(row, name) for name in _PART_NAMES}
+    return Assignment(**stored | {"state": PartState(row.state)})
 
 
-def _clock(
-    stage: str,
-    number: int,
-    limit: str,
-    started_at: datetime,
-    deadline: datetime,
-    finished_at: datetime | None,
-    overdue_at: datetime | None,
-) -> StageClock:
-    running = Clock(Limit.parse(limit), started_at, deadline, finished_at=finished_at)
-    return StageClock(Stage(stage), number, running, overdue_at)
+def _clock(row: Row[Any]) -> StageClock:
+    running = Clock(Limit.parse(row.limit), row.started_at, row.deadline, finished_at=row.finished_at)
+    return StageClock(Stage(row.stage), row.number, running, row.overdue_at)
