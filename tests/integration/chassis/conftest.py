@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from kit import waiting
 from kit.probing import ProbeProcess
+from sqlalchemy import Engine, text
 
+from wangge.chassis.database import connect
 from wangge.cli.local import LocalSystem
 
 
@@ -16,6 +18,16 @@ from wangge.cli.local import LocalSystem
 def eventually() -> Callable[..., Any]:
     """Waits for something to become true, and answers it."""
     return waiting.eventually
+
+
+@pytest.fixture
+def engine(database_uri: str) -> Iterator[Engine]:
+    """One connection to a database with a table `notes`."""
+    made = connect(database_uri, 1)
+    with made.connect() as connection:
+        connection.execute(text("CREATE TABLE notes (name text PRIMARY KEY, number integer)"))
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

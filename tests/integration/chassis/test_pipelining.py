@@ -2,43 +2,19 @@
 
 # ruff: noqa: PT012 (what is expected to fail is a transaction, which is a block)
 
-from contextlib import contextmanager
-
 import psycopg2
 import pytest
+from kit.pipelines import pipeline
 from sqlalchemy import Column, MetaData, Table, Text, bindparam, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, StatementError
 
 from wangge.chassis import pipelining
-from wangge.chassis.database import connect
-from wangge.chassis.pipelining import Pipeline
 
 notes = Table("notes", MetaData(), Column("name", Text, primary_key=True))
 
 WRITE = text("INSERT INTO notes (name) VALUES (:name)")
 NAMES = text("SELECT name FROM notes ORDER BY name")
 BACKEND = text("SELECT pg_backend_pid()")
-
-
-@pytest.fixture
-def engine(database_uri):
-    made = connect(database_uri, 1)
-    with made.connect() as connection:
-        connection.execute(text("CREATE TABLE notes (name text PRIMARY KEY)"))
-    yield made
-    made.dispose()
-
-
-@contextmanager
-def pipeline(engine):
-    with engine.connect() as connection:
-        made = Pipeline(connection)
-        try:
-            yield made
-            made.commit()
-        except BaseException:
-            made.roll_back()
-            raise
 
 
 def names(engine):

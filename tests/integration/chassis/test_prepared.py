@@ -3,11 +3,11 @@
 # ruff: noqa: PT012 (what is expected to fail is a transaction, which is a block)
 
 import pkgutil
-from contextlib import contextmanager
 from importlib import import_module
 
 import psycopg2
 import pytest
+from kit.pipelines import pipeline
 from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DataError, IntegrityError, NotSupportedError
 
@@ -16,35 +16,13 @@ from services import dispatch, intake, notify, points
 from wangge.chassis.database import connect
 from wangge.chassis.errors import Temporary
 from wangge.chassis.faults import classify
-from wangge.chassis.pipelining import Pipeline
 from wangge.chassis.prepared import Statement
-
-
-@pytest.fixture
-def engine(database_uri):
-    made = connect(database_uri, 1)
-    with made.connect() as connection:
-        connection.execute(text("CREATE TABLE notes (name text PRIMARY KEY, number integer)"))
-    yield made
-    made.dispose()
 
 
 @pytest.fixture
 def write():
     """A text that this test uses for the first time."""
     return text("INSERT INTO notes (name, number) VALUES (:name, CAST(:number AS integer)) RETURNING '100 %'")
-
-
-@contextmanager
-def pipeline(engine, beginning="BEGIN"):
-    with engine.connect() as connection:
-        made = Pipeline(connection, beginning)
-        try:
-            yield made
-            made.commit()
-        except BaseException:
-            made.roll_back()
-            raise
 
 
 def prepared(engine):
