@@ -44,8 +44,7 @@ class Statement:
 
     def plain(self, values: Mapping[str, Any], mogrify: Mogrify) -> str:
         """The whole statement with its values."""
-        # psycopg2 makes one percent sign of two only where there is a parameter
-        return mogrify(self._compiled, values).decode() if self._arguments else self.numbered
+        return mogrify(self._compiled, values).decode()
 
     def execution(self, name: str, values: Mapping[str, Any], mogrify: Mogrify) -> str:
         """What runs it with these values where it is prepared under `name`."""
