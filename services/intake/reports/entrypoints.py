@@ -14,7 +14,7 @@ from services.intake.directory import DirectoryCache
 from services.intake.publishers.pace import Pace
 from services.intake.receipts.model import Outcome
 from services.intake.receipts.telling import tell as tell_receipt
-from services.intake.reports import store
+from services.intake.reports import near_store, store
 from services.intake.reports.batches import answers, writable
 from services.intake.reports.bringing import BODY, Bringing
 from services.intake.reports.foreseeing import foresee_messages
@@ -171,7 +171,9 @@ class ReportEntrypoints:
 
     def _decidable(self, tx: Transaction, ask: Ask, code: str) -> Report:
         report = store.find(tx, code, lock=True)
-        store.lock_places(tx, {store.place_of(report)})  # nobody joins it while it is being decided about
+        near_store.lock_places(
+            tx, {near_store.place_of(report)}
+        )  # nobody joins it while it is being decided about
         if not ask.who.covers(report.area):
             raise store.no_report(code)
         ask.expect_version(report.version)

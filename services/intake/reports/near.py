@@ -20,9 +20,9 @@ from weakref import WeakKeyDictionary
 
 import redis
 
-from services.intake.reports import store
+from services.intake.reports import near_store, store
 from services.intake.reports.model import Report
-from services.intake.reports.store import Point
+from services.intake.reports.near_store import Point
 from services.intake.sites.model import Nearness
 from wangge.chassis.errors import Temporary
 from wangge.chassis.logging import get_logger
@@ -99,7 +99,7 @@ class NearIndex:
         del self._turns[tx]
         store.write_arrivals(tx)
         concerned = [*(search.report for search in turn.searches), *turn.added]
-        store.lock_places(tx, {store.place_of(report) for report in concerned})
+        near_store.lock_places(tx, {near_store.place_of(report) for report in concerned})
         turn.is_locked, turn.epoch = True, None
         now = self._found(tx, client, turn, turn.searches) if turn.searches else []
         for search, found in zip(turn.searches, now, strict=True):
@@ -116,7 +116,7 @@ class NearIndex:
                 self._leave_alone(error)
             else:
                 return
-        store.new_epoch(tx)
+        near_store.new_epoch(tx)
 
     def _found(
         self, tx: Transaction, client: redis.Redis, turn: Turn, searches: Sequence[Search]
@@ -124,7 +124,7 @@ class NearIndex:
         """What each search finds now, among what is committed and the transaction's own reports of before it."""
         proposed = self._proposed(tx, client, turn, searches)
         if proposed is None:
-            among = [store.open_around(tx, search.report, search.near.metres) for search in searches]
+            among = [near_store.open_around(tx, search.report, search.near.metres) for search in searches]
         else:
             among = self._open(tx, client, turn, searches, proposed)
         return [
@@ -142,7 +142,7 @@ class NearIndex:
     ) -> list[list[Report]]:
         """Those of the reports proposed for each search that are open, with the transaction's own."""
         wanted = {code for codes in proposed for code in codes} | {each.code for each in turn.added}
-        by_code = {report.code: report for report in store.open_among(tx, wanted)} if wanted else {}
+        by_code = {report.code: report for report in near_store.open_among(tx, wanted)} if wanted else {}
         found = []
         for search, codes in zip(searches, proposed, strict=True):
             if turn.is_locked:  # else it may be one that is about to be committed
@@ -159,12 +159,12 @@ class NearIndex:
             return None
         try:
             if turn.epoch is None:
-                turn.epoch = store.epoch(tx)
+                turn.epoch = near_store.epoch(tx)
             epoch, codes = self._ask(client, searches)
             if epoch != str(turn.epoch):
-                if not store.try_near(tx):
+                if not near_store.try_near(tx):
                     return None
-                turn.epoch = store.epoch(tx)
+                turn.epoch = near_store.epoch(tx)
                 self._rebuild(tx, client, turn.epoch)
                 _, codes = self._ask(client, searches)
         except redis.RedisError as error:
@@ -190,7 +190,7 @@ class NearIndex:
 
     @staticmethod
     def _rebuild(tx: Transaction, client: redis.Redis, epoch: int) -> None:
-        points = store.open_points(tx)
+        points = near_store.open_points(tx)
         for start in range(0, len(points), CHUNK):
             _index(client, points[start : start + CHUNK])
         client.set(EPOCH, epoch)

@@ -1,13 +1,11 @@
-"""Remembers the reports, their history, and reporters' contacts in a table that can be erased."""
+"""Remembers the reports and their history."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import cos, radians
 from typing import Any
 from weakref import WeakKeyDictionary
-from zlib import crc32
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +18,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    bindparam,
     func,
     select,
     text,
@@ -29,11 +26,9 @@ from sqlalchemy import (
 from sqlalchemy import (
     Sequence as NumberSequence,
 )
-from sqlalchemy import insert as plain_insert
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.intake.metadata import metadata
-from services.intake.people.model import Contact
 from services.intake.reports.model import Command, Incident, Report, ReportStatus
 from wangge.chassis.errors import NotFound, Stale
 from wangge.chassis.newest import newest, way
@@ -42,27 +37,16 @@ from wangge.chassis.scopes import inside, places
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
-#: Any number that no other lock of this database has: shared by all who add to the near index, alone who rebuilds it.
-#: Together with a place (community and category) it is the lock of whoever adds a report there.
-NEAR_LOCK = 7_203_102
-
-#: How long these locks are waited for: whoever holds one is about to commit. Below the statement's own limit.
-NEAR_WAIT = "20s"
-
 #: Report numbers that a process takes at once.
 NUMBERS_AT_ONCE = 100
 
-#: Metres of one degree of latitude, at least.
-DEGREE_METRES = 110_000.0
-
 report_numbers = NumberSequence("report_number", metadata=metadata)
-near_epochs = NumberSequence("near_epoch_number", metadata=metadata)
 
 #: Digits of the areas by which lists of reports are indexed: community and grid; by state, while it is under way. Above
 #: a community they are read by the instant of their coming: a street is never quiet for long.
 KEYED, KEYED_UNDER_WAY = (12, 15), (12,)
 
-_IS_OPEN = "status IN ('submitted', 'accepted', 'filed')"
+IS_OPEN = "status IN ('submitted', 'accepted', 'filed')"
 
 reports = Table(
     "reports",
@@ -110,7 +94,7 @@ reports = Table(
         "community",
         "category",
         "lat",
-        postgresql_where=text(f"{_IS_OPEN} AND lng IS NOT NULL"),
+        postgresql_where=text(f"{IS_OPEN} AND lng IS NOT NULL"),
     ),
     Index("report_received", "received_at", "code"),
     Index("report_under_way", "status", "received_at", "code", postgresql_where=text("status <> 'closed'")),
@@ -146,24 +130,6 @@ report_moves = Table(
     comment="history: only appended",
 )
 
-reporter_contacts = Table(
-    "reporter_contacts",
-    metadata,
-    Column("subject_ref", Text, primary_key=True),
-    Column("name", Text),
-    Column("phone", Text),
-    Column("mail", Text),
-    Column("given_at", DateTime(timezone=True), nullable=False),
-    comment="P2: erasable without touching the report",
-)
-
-near_epoch = Table(
-    "near_epochs",
-    metadata,
-    Column("id", SmallInteger, primary_key=True),
-    Column("epoch", BigInteger, nullable=False),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -174,17 +140,6 @@ class Step:
     target: ReportStatus
     by: str | None = None
     note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Where an open report is, as the near index knows it."""
-
-    community: str
-    category: str
-    code: str
-    lng: float
-    lat: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +184,6 @@ _TAKE_NUMBERS = select(report_numbers.next_value()).select_from(
 _ADD = insert_all(reports, REPORT_COLUMNS)
 _ADD_STEPS = insert_all(report_moves, STEP_COLUMNS, "")
 _BY_EXTERNAL_NO = text("SELECT * FROM reports WHERE sender = :who AND external_no = :no")
-_OPEN_AMONG = select(reports).where(
-    reports.c.code == func.any(bindparam("codes", type_=ARRAY(Text))), text(_IS_OPEN)
-)
-
 _LOCKED = text("SELECT * FROM reports WHERE code = ANY(CAST(:codes AS text[])) ORDER BY code FOR UPDATE")
 
 MIRRORED = ("code", "status", "case_no", "case_sequence", "version")
@@ -242,16 +193,6 @@ _MIRROR = text(
     "case_sequence = told.case_sequence, version = told.version "
     "FROM jsonb_populate_recordset(NULL::reports, CAST(:rows AS jsonb)) AS told WHERE reports.code = told.code"
 )
-
-_SHARE_NEAR = text(
-    f"SELECT set_config('lock_timeout', '{NEAR_WAIT}', true), pg_advisory_xact_lock_shared({NEAR_LOCK})"
-)
-_LOCK_PLACES = text(
-    f"SELECT count(pg_advisory_xact_lock({NEAR_LOCK}, place)) "  # noqa: S608 (a number of ours)
-    "FROM unnest(CAST(:places AS integer[])) AS place"
-)
-_TRY_NEAR = select(func.pg_try_advisory_xact_lock(NEAR_LOCK))
-_EPOCH = select(near_epoch.c.epoch)
 
 
 def next_number(tx: Transaction) -> int:
@@ -284,6 +225,11 @@ def write_arrivals(tx: Transaction) -> None:
     tx.write(_ADD_STEPS, as_rows(arrived.steps))
 
 
+def unwritten(tx: Transaction) -> dict[str, Report]:
+    """The reports that arrived in this transaction and are not written yet, by code."""
+    return _arrivals.get(tx, _NONE).reports
+
+
 def save(tx: Transaction, report: Report, step: Step | None) -> None:
     """Write a changed report and the line of its history. Raises `Stale` when somebody else changed it before."""
     changed = {
@@ -308,7 +254,7 @@ def save(tx: Transaction, report: Report, step: Step | None) -> None:
 def locked(tx: Transaction, codes: Collection[str]) -> list[Report]:
     """Those of these reports that are here, locked in the order of their codes."""
     write_arrivals(tx)
-    return [_report(row) for row in tx.execute(_LOCKED, {"codes": list(codes)}).mappings()]
+    return [report_of(row) for row in tx.execute(_LOCKED, {"codes": list(codes)}).mappings()]
 
 
 def save_mirrored(tx: Transaction, changed: Sequence[Report], steps: Sequence[tuple[str, Step]]) -> None:
@@ -327,7 +273,7 @@ def find(tx: Transaction, code: str, *, lock: bool = False) -> Report:
     row = tx.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
         raise no_report(code)
-    return _report(row)
+    return report_of(row)
 
 
 def no_report(code: str) -> NotFound:
@@ -344,7 +290,7 @@ def by_external_no(tx: Transaction, sender: str, external_no: str) -> Report | N
     if (sender, external_no) in _new.get(tx, ()):
         return None
     row = tx.execute(_BY_EXTERNAL_NO, {"who": sender, "no": external_no}).mappings().first()
-    return _report(row) if row else None
+    return report_of(row) if row else None
 
 
 def note_new(tx: Transaction, sender: str, external_no: str) -> None:
@@ -355,7 +301,7 @@ def note_new(tx: Transaction, sender: str, external_no: str) -> None:
 def merged_into(tx: Transaction, code: str) -> list[Report]:
     """The reports that were merged into this one and still are, locked, by code."""
     query = select(reports).where(reports.c.merged_into == code, reports.c.status == ReportStatus.MERGED)
-    return [_report(row) for row in tx.execute(query.order_by(reports.c.code).with_for_update()).mappings()]
+    return [report_of(row) for row in tx.execute(query.order_by(reports.c.code).with_for_update()).mappings()]
 
 
 def listed(tx: Transaction, chosen: Filter, after: tuple[datetime, str] | None, limit: int) -> list[Report]:
@@ -372,7 +318,7 @@ def listed(tx: Transaction, chosen: Filter, after: tuple[datetime, str] | None, 
         for place in places(chosen.scope, chosen.area)
     ]
     found = tx.execute(newest(reports, list(reports.c), ways, limit)) if ways else None
-    return [_report(row) for row in found.mappings()] if found else []
+    return [report_of(row) for row in found.mappings()] if found else []
 
 
 def masters_of(tx: Transaction, found: Sequence[Report]) -> dict[str, Report]:
@@ -382,98 +328,7 @@ def masters_of(tx: Transaction, found: Sequence[Report]) -> dict[str, Report]:
         return {}
     write_arrivals(tx)
     rows = tx.execute(select(reports).where(reports.c.code.in_(codes))).mappings()
-    return {row["code"]: _report(row) for row in rows}
-
-
-# contacts
-
-
-def put_contact(tx: Transaction, subject_ref: str, contact: Contact) -> None:
-    """Keep how a reporter is called and reached."""
-    row = {
-        "subject_ref": subject_ref,
-        "name": contact.name,
-        "phone": contact.phone,
-        "mail": contact.mail,
-        "given_at": tx.now,
-    }
-    tx.execute(plain_insert(reporter_contacts).values(row))
-
-
-def name_of(tx: Transaction, subject_ref: str) -> str | None:
-    """The name that a resident gave, kept out of what is told; others have none here."""
-    if not subject_ref.startswith("resident:"):
-        return None
-    name = select(reporter_contacts.c.name).where(reporter_contacts.c.subject_ref == subject_ref)
-    found: str | None = tx.execute(name).scalar()
-    return found
-
-
-# near duplicates
-
-
-def place_of(report: Report) -> int:
-    """The number of a report's community and category; two of them may have the same, which costs only waiting."""
-    return crc32(f"{report.community}:{report.category}".encode()) - 2**31
-
-
-def lock_places(tx: Transaction, places: Collection[int]) -> None:
-    """Be the only one to add, or to decide about, reports of these communities and categories, until the commit.
-
-    Taken in one order, so that two who want several do not wait for each other.
-    """
-    tx.write(_SHARE_NEAR)
-    tx.execute(_LOCK_PLACES, {"places": sorted(places)})
-
-
-def try_near(tx: Transaction) -> bool:
-    """Try to keep everybody from adding until the commit; False where somebody is about to commit what they added."""
-    return bool(tx.execute(_TRY_NEAR).scalar_one())
-
-
-def epoch(tx: Transaction) -> int:
-    """The epoch that an index must carry to be used."""
-    return int(tx.execute(_EPOCH).scalar_one())
-
-
-def new_epoch(tx: Transaction) -> int:
-    """Make every index built before this commit stale; from a sequence, so that a rollback repeats no epoch."""
-    statement = update(near_epoch).values(epoch=near_epochs.next_value()).returning(near_epoch.c.epoch)
-    return int(tx.execute(statement).scalar_one())
-
-
-def open_among(tx: Transaction, codes: Collection[str]) -> list[Report]:
-    """Those of these reports that are open."""
-    arrived = _arrivals.get(tx, _NONE).reports
-    found = [arrived[code] for code in codes if code in arrived and arrived[code].is_open]
-    others = [code for code in codes if code not in arrived]
-    if others:
-        found += [_report(row) for row in tx.execute(_OPEN_AMONG, {"codes": others}).mappings()]
-    return found
-
-
-def open_around(tx: Transaction, report: Report, metres: float) -> list[Report]:
-    """Open reports of the same community and category in a square around the report's point."""
-    write_arrivals(tx)
-    lng, lat = report.incident.lng or 0.0, report.incident.lat or 0.0
-    up = metres / DEGREE_METRES
-    side = up / max(cos(radians(lat)), 0.01)
-    query = select(reports).where(
-        reports.c.community == report.community,
-        reports.c.category == report.category,
-        text(_IS_OPEN),
-        reports.c.lng.between(lng - side, lng + side),
-        reports.c.lat.between(lat - up, lat + up),
-    )
-    return [_report(row) for row in tx.execute(query).mappings()]
-
-
-def open_points(tx: Transaction) -> list[Point]:
-    """Where every open report with a point is."""
-    write_arrivals(tx)
-    columns = (reports.c.community, reports.c.category, reports.c.code, reports.c.lng, reports.c.lat)
-    rows = tx.execute(select(*columns).where(text(_IS_OPEN), reports.c.lng.is_not(None)))
-    return [Point(row.community, row.category, row.code, row.lng, row.lat) for row in rows]
+    return {row["code"]: report_of(row) for row in rows}
 
 
 def _step_row(code: str, step: Step, at: datetime) -> dict[str, Any]:
@@ -525,7 +380,8 @@ def _row(report: Report) -> dict[str, Any]:
     }
 
 
-def _report(row: Any) -> Report:
+def report_of(row: Any) -> Report:
+    """The report in a row of its table."""
     incident = Incident(
         text=row["text"],
         occurred_at=row["occurred_at"],
