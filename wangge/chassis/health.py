@@ -19,12 +19,14 @@ from sqlalchemy import Select, func, select
 from werkzeug.wrappers import Request, Response
 
 from wangge.chassis import metrics
+from wangge.chassis.bodies import parse_json
 from wangge.chassis.clock import movable
 from wangge.chassis.errors import Refusal, invalid
 from wangge.chassis.faults import classify
-from wangge.chassis.http import parse_json, problem_of, send_at_once
+from wangge.chassis.problems import problem_of
 from wangge.chassis.schema import is_at_head
 from wangge.chassis.tables import held_event, outbox
+from wangge.chassis.web import send_at_once
 
 HELD_STATES = ("deferred", "in_transit", "quarantined")
 """The states in which a held event waits for something."""

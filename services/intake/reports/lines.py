@@ -15,11 +15,11 @@ from services.intake.reports.bringing import BODY, Bringing, put_refused, too_ma
 from services.intake.reports.foreseeing import foresee_lines
 from services.intake.reports.receiving import Received
 from wangge.chassis.auth import Principal
+from wangge.chassis.bodies import load, parse_json
 from wangge.chassis.claims import claim_of
 from wangge.chassis.delivery import OPEN_EXCHANGE, Delivery, read
 from wangge.chassis.errors import Forbidden, Infrastructure, Permanent, Refusal, Temporary, TooMany, invalid
 from wangge.chassis.faults import classify
-from wangge.chassis.http import load, parse_json
 from wangge.chassis.logging import get_logger
 from wangge.chassis.transaction import Cause, Transaction
 
