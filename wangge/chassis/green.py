@@ -8,10 +8,10 @@ import os
 import sys
 from typing import Any
 
-# eventlet's own resolver loads dnspython (20 MB) and has hung on connecting to local servers
+# eventlet's own resolver loads dnspython with cryptography (20 MB) and has hung on connecting to local servers
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
-# structlog's console renderer would load rich and pygments (8 MB); services log JSON
+# structlog's console renderer would load rich and pygments (5 MB); services log JSON
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 
 import eventlet  # noqa: E402 (reads its environment while it is imported)
