@@ -27,6 +27,7 @@ from wangge.chassis.held import HeldEvents
 from wangge.chassis.inbox import Handlers, Inbox
 from wangge.chassis.retrying import Retrying
 from wangge.chassis.settings import Settings
+from wangge.chassis.sharing import Sharing
 from wangge.chassis.tables import KEPT_DAYS, clock_position, idempotency_key, outbox
 from wangge.chassis.tables import inbox as inbox_table
 from wangge.chassis.topology import Topology
@@ -82,6 +83,8 @@ class App:
         self.service: Any = None
         self.consumer: Any = None
         self.relay: Any = None
+        self.sharing: dict[str, Sharing[Any, Any]] = {}
+        """Where commands of one route meet that share their transactions, by method and path."""
         self.is_draining = False
         self.clock_moved: list[Callable[[], None]] = []
 

@@ -7,7 +7,7 @@ command's own transaction, so a repeated request gets the first answer and has n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -24,6 +24,7 @@ from wangge.chassis.faults import classify
 from wangge.chassis.ids import new_id
 from wangge.chassis.logging import bound, get_logger
 from wangge.chassis.problems import refuse
+from wangge.chassis.sharing import Command, Sharing
 from wangge.chassis.transaction import Cause, Transaction
 from wangge.chassis.web import Route
 from wangge.contracts import quick
@@ -67,6 +68,10 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+Prepare = Callable[[Any, Transaction, Sequence[Ask]], None]
+"""Asks once, in a transaction of several commands, for what all of them need: `(service, tx, asks)`."""
+
+
 @dataclass(frozen=True)
 class RouteSpec:
     """What a route promises: the door, who may pass, what goes in and out; OpenAPI is made from it."""
@@ -84,6 +89,7 @@ class RouteSpec:
     tag: str
     summary: str
     max_bytes: int
+    shared: Prepare | None
 
     @property
     def is_command(self) -> bool:
@@ -105,12 +111,14 @@ def route(
     is_raw: bool = False,
     tag: str = "",
     max_bytes: int = MAX_BODY_BYTES,
+    shared: Prepare | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a service method `(self, tx, ask, **path)` answer `method path`.
 
     `may` lists the roles that may pass (empty: anybody with a valid token), `is_public` needs no token. The method
     answers what `answer` dumps, or a `Reply`. `is_raw` methods are `(self, who, request, **path)`, get no transaction
-    and answer a werkzeug `Response` (streams).
+    and answer a werkzeug `Response` (streams). Commands of a route with `shared` that come at the same time share a
+    transaction; they must refuse before they write (wangge.chassis.sharing).
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,6 +137,7 @@ def route(
             tag,
             summary,
             max_bytes,
+            shared,
         )
 
         @wraps(function)
@@ -191,7 +200,13 @@ def _call(
             return _commanded(service, function, spec, request, raw, tx, ask, path_values)
         return _dumped(spec, function(service, tx, ask, **path_values))
 
-    return _tried(app, cause, once)
+    def alone() -> Response:
+        return _tried(app, cause, once)
+
+    if spec.shared is None:
+        return alone()
+    command = Command((service, ask), cause, once, refuses_first=IDEMPOTENCY_KEY not in request.headers)
+    return _sharing(app, spec, spec.shared).run(command, alone)
 
 
 def _admitted(app: Any, spec: RouteSpec, request: Request) -> Principal:
@@ -204,6 +219,19 @@ def _admitted(app: Any, spec: RouteSpec, request: Request) -> Principal:
     if spec.is_command:
         app.backlog.require_room()
     return who
+
+
+def _sharing(app: Any, spec: RouteSpec, shared: Prepare) -> Sharing[tuple[Any, Ask], Response]:
+    """Where commands of this route meet in this process."""
+
+    def prepare(tx: Transaction, asked: Sequence[tuple[Any, Ask]]) -> None:
+        shared(asked[0][0], tx, [ask for _, ask in asked])
+
+    door = f"{spec.method} {spec.path}"
+    if door not in app.sharing:
+        app.sharing[door] = Sharing(app.database, prepare)
+    found: Sharing[tuple[Any, Ask], Response] = app.sharing[door]
+    return found
 
 
 def _tried(app: Any, cause: Cause, once: Callable[[Transaction], Response]) -> Response:

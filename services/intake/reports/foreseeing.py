@@ -6,8 +6,9 @@ receipt that somebody commits meanwhile is met at the end, by its key: `Temporar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import text
@@ -69,22 +70,36 @@ def foresee(tx: Transaction, directory: DirectoryCache, coming: Sequence[Coming]
 def foresee_lines(
     tx: Transaction, directory: DirectoryCache, who: Principal, bodies: Iterable[bytes]
 ) -> None:
-    """`foresee` for what a publisher brings over HTTP, bare or as whole messages; what cannot be read is left out."""
-    publisher = (
-        directory.latest.publishers.of(who.id) if directory.latest and PUBLISHER in who.roles else None
-    )
-    if publisher is None:
-        return
+    """`foresee` for what somebody brings as lines, bare or as whole messages; what cannot be read is left out."""
     coming = []
     for body in bodies:
         try:
             document = orjson.loads(body)
-            data = document["data"] if "specversion" in document else document
-            message_id = document["id"] if "specversion" in document else None
-            coming.append(Coming(publisher.login, message_id, publisher.ref, data.get("external_no")))
+            is_whole = "specversion" in document
+            data, message_id = (document["data"], document["id"]) if is_whole else (document, None)
+            coming += _coming(directory, who, data.get("external_no"), message_id)
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
-    foresee(tx, directory, [one for one in coming if one.is_readable])
+    foresee(tx, directory, coming)
+
+
+def foresee_bodies(
+    tx: Transaction, directory: DirectoryCache, brought: Sequence[tuple[Principal, Mapping[str, Any]]]
+) -> None:
+    """`foresee` for what is brought by several at once, each with a report's body."""
+    foresee(
+        tx,
+        directory,
+        [one for who, body in brought for one in _coming(directory, who, body.get("external_no"), None)],
+    )
+
+
+def _coming(directory: DirectoryCache, who: Principal, number: Any, message_id: Any) -> list[Coming]:
+    """What a publisher brings over HTTP; nothing, if it is no publisher that does."""
+    latest = directory.latest
+    publisher = latest.publishers.of(who.id) if latest and PUBLISHER in who.roles else None
+    one = publisher and Coming(publisher.login, message_id, publisher.ref, number)
+    return [one] if one and one.is_readable else []
 
 
 def foresee_messages(tx: Transaction, directory: DirectoryCache, events: Sequence[Event]) -> None:

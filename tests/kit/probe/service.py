@@ -1,6 +1,7 @@
 """The probe."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import eventlet
@@ -65,6 +66,15 @@ class Thing(Schema):
     version = fields.Integer()
 
 
+class GiftBody(Schema):
+    class Meta:
+        unknown = RAISE
+
+    name = fields.String(required=True)
+    mood = fields.String(load_default="well")
+    seconds = fields.Float(load_default=0.0)
+
+
 class ThingPage(Schema):
     items = fields.List(fields.Nested(Thing))
     next_cursor = fields.String(allow_none=True)
@@ -114,6 +124,21 @@ class Probe(Service):
         if made is None:
             raise Conflict("thing.exists", "已存在", "it exists")
         return made._mapping
+
+    def look_at_gifts(self, tx: Transaction, asks: Sequence[Ask]) -> None:
+        """Note how many gifts came together."""
+        note = f"{len(asks)} gifts, first {asks[0].body['name']}"
+        tx.execute(text("INSERT INTO mended VALUES (:n)"), {"n": note})
+
+    @route("POST", "/v1/gifts", body=GiftBody(), answer=Thing(), status=201, shared=look_at_gifts)
+    def give(self, tx: Transaction, ask: Ask) -> Any:
+        """Make a thing, together with whoever makes one at the same time."""
+        if ask.body["mood"] != "well":
+            misbehave(tx, ask.body["mood"], ask.body["seconds"])
+        row = {"name": ask.body["name"], "size": 1, "version": 1}
+        tx.execute(text("INSERT INTO thing VALUES (:name, :size, :version)"), row)
+        tx.record("thing.done.v1", {"key": ask.body["name"], "number": 1, "area": "140802"})
+        return row
 
     @route("PUT", "/v1/things/<name>", may=["maker"], body=ThingBody(), answer=Thing())
     def change_thing(self, tx: Transaction, ask: Ask, name: str) -> Any:
