@@ -18,6 +18,7 @@ from services.intake.publishers.model import Publishers
 from services.intake.sites import store as sites
 from services.intake.sites.model import Site
 from wangge.chassis.database import Database
+from wangge.chassis.shared_answer import SharedAnswer
 from wangge.chassis.transaction import Transaction
 from wangge.contracts.areas import Area
 
@@ -53,6 +54,7 @@ class DirectoryCache:
     def __init__(self) -> None:
         self._latest: Directory | None = None
         self._used: WeakKeyDictionary[Transaction, Directory] = WeakKeyDictionary()
+        self._now: SharedAnswer[Directory] = SharedAnswer()
 
     @property
     def latest(self) -> Directory | None:
@@ -60,7 +62,10 @@ class DirectoryCache:
         return self._latest
 
     def now(self, database: Database) -> Directory:
-        """The directory as it is now, for one look without a transaction."""
+        """The directory as it is now, for one look without a transaction; who looks at the same time shares the look."""
+        return self._now.get(lambda: self._look(database))
+
+    def _look(self, database: Database) -> Directory:
         with database.look() as connection:
             version = connection.execute(sites.VERSION).scalar_one()
         if self._latest is None or self._latest.version != version:

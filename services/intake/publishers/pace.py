@@ -9,7 +9,9 @@ is refused for that, but n processes let n times the pace in); a `FLUSHALL` begi
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 import redis
 from limits import RateLimitItemPerMinute
@@ -18,6 +20,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from services.intake.publishers.model import Limits, Over, over_pace
 from wangge.chassis.logging import get_logger
+from wangge.chassis.transaction import Transaction
 
 log = get_logger(__name__)
 
@@ -34,6 +37,25 @@ class Pace:
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._together: SlidingWindowCounterRateLimiter | None = None
         self._away_until = 0.0
+        self._foreseen: WeakKeyDictionary[Transaction, dict[str, tuple[int, Over | None]]] = (
+            WeakKeyDictionary()
+        )
+
+    def foresee(
+        self, tx: Transaction, client: redis.Redis, coming: Mapping[str, int], limits: Mapping[str, Limits]
+    ) -> None:
+        """Ask once for all messages that each login brings in one transaction, before `over_one` asks for each."""
+        self._foreseen[tx] = {
+            login: self.over(client, login, limits[login], wanted) for login, wanted in coming.items()
+        }
+
+    def over_one(self, tx: Transaction, client: redis.Redis, login: str, limits: Limits) -> Over | None:
+        """Why the login may not bring one more message now; None where it may."""
+        foreseen = self._foreseen.get(tx, {})
+        admitted, over = foreseen.get(login) or self.over(client, login, limits, 1)
+        if login in foreseen:
+            foreseen[login] = (max(0, admitted - 1), over)
+        return None if admitted else over
 
     def over(self, client: redis.Redis, login: str, limits: Limits, wanted: int) -> tuple[int, Over | None]:
         """How many of `wanted` messages the login may bring now, and why not the others."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import ceil
@@ -14,6 +16,7 @@ from services.intake.publishers.pace import Pace
 from services.intake.receipts import store as receipts
 from services.intake.receipts.model import Outcome, Receipt, again, refused
 from services.intake.reports import store
+from services.intake.reports.foreseeing import foresee_bodies
 from services.intake.reports.model import Incident
 from services.intake.reports.near import NearIndex
 from services.intake.reports.receiving import Received, receive
@@ -87,9 +90,17 @@ class Bringing:
         publisher = self.publisher(tx, who)
         if publisher is None:
             return
-        _, over = self.pace.over(self.app.redis, publisher.login, publisher.limits, 1)
+        over = self.pace.over_one(tx, self.app.redis, publisher.login, publisher.limits)
         if over:
             raise too_many(over, datetime.now(UTC))
+
+    def foresee(self, tx: Transaction, brought: Sequence[tuple[Principal, Mapping[str, Any]]]) -> None:
+        """Ask once for what the reports that several bring in one transaction need: what is known, everybody's pace."""
+        foresee_bodies(tx, self.directory, brought)
+        publishers = [publisher for who, _ in brought if (publisher := self.publisher(tx, who))]
+        limits = {publisher.login: publisher.limits for publisher in publishers}
+        coming = Counter(publisher.login for publisher in publishers)
+        self.pace.foresee(tx, self.app.redis, coming, limits)
 
     def _from_publisher(self, tx: Transaction, publisher: Publisher, event: Event) -> Received:
         tx.cause = replace(tx.cause, actor=publisher.ref)

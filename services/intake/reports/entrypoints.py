@@ -17,7 +17,7 @@ from services.intake.receipts.telling import tell as tell_receipt
 from services.intake.reports import near_store, store
 from services.intake.reports.batches import answers, writable
 from services.intake.reports.bringing import BODY, Bringing
-from services.intake.reports.foreseeing import foresee_bodies, foresee_messages
+from services.intake.reports.foreseeing import foresee_messages
 from services.intake.reports.lines import Lines
 from services.intake.reports.mirroring import CaseFact, note
 from services.intake.reports.model import Command, Report, move, require_own_decision
@@ -96,7 +96,7 @@ class ReportEntrypoints:
 
     def foresee(self, tx: Transaction, asks: Sequence[Ask]) -> None:
         """Ask once for what the reports that come together need."""
-        foresee_bodies(tx, self.directory, [(ask.who, ask.body) for ask in asks])
+        self.bringing.foresee(tx, [(ask.who, ask.body) for ask in asks])
 
     @route("POST", "/v1/reports", body=BODY, answer=ReportAnswer(), status=201, tag="reports", shared=foresee)
     def post_report(self, tx: Transaction, ask: Ask) -> dict[str, Any]:

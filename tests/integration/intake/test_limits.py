@@ -5,6 +5,7 @@ import statistics
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -188,6 +189,29 @@ def test_http_answers_429_with_retry_after_beyond_pace_and_quota(limited):
     assert many[-1].json()["code"] == "quota.exceeded"
     assert 1 <= int(many[-1].headers["Retry-After"]) <= 86_400
     assert "每天最多" in many[-1].json()["detail"]
+
+
+def test_quota_and_pace_are_exact_when_many_reports_come_one_by_one_at_the_same_time(limited):
+    def bring(number):
+        strict = number % 2
+        key = limited.keyed(limited.strict if strict else limited.login)
+        number = str(number)
+        return limited.post(
+            headers=key,
+            channel="video" if strict else "hotline_12345",
+            text=f"垃圾 {number}",
+            external_no=number,
+        )
+
+    with ThreadPoolExecutor(60) as pool:
+        found = list(pool.map(bring, range(6 * QUOTA)))
+    for answers, code in ((found[::2], "quota.exceeded"), (found[1::2], "pace.exceeded")):
+        taken_in = [answer for answer in answers if answer.status_code == 201]
+        refused = [answer.json()["code"] for answer in answers if answer.status_code == 429]
+        assert (len(taken_in), len(set(refused))) == (QUOTA, 1)
+        assert refused == [code] * (2 * QUOTA)
+        assert len({answer.json()["code"] for answer in taken_in}) == QUOTA
+    assert taken(limited, limited.login) == [QUOTA]
 
 
 def test_lines_of_a_batch_beyond_the_pace_are_answered_one_by_one(limited, intake):

@@ -176,7 +176,7 @@ def test_a_manifest_reads_one_range_of_an_index_in_a_table_of_a_million(world, t
     assert (found["messages"], found["digest"]) == (SHARE, digest_of(f"m-{n}" for n in range(1, SHARE + 1)))
     assert len(listed(town, login)) == SHARE
     eventually(lambda: scans(world)[1] >= ranges + 1 + SHARE // 1000)
-    # the server counts late: what was read while the table was small may come to be counted only now; whoever went
-    # through the large one for this sender's receipts has read as many as these at the least
-    assert scans(world)[0] - whole < SHARE
+    # what was read while the table was small may be counted only now; an answer in order, if not from the index, needs
+    # all of the large one
+    assert scans(world)[0] - whole < GROWN
     world.sql("DELETE FROM receipts WHERE publisher = %s OR publisher LIKE 'other-%%'", login)

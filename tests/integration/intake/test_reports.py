@@ -1,5 +1,6 @@
 """People and publishers report over HTTP; reports are sorted, decided about, told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -263,6 +264,25 @@ def test_the_same_external_number_of_the_same_sender_is_the_same_report(town):
     assert again.json()["text"] == "路灯坏了"
     other = town.post(headers=town.keyed(town.strict), external_no="A-1", channel="video")
     assert other.json()["code"] != first.json()["code"]
+
+
+def test_reports_that_come_at_the_same_time_are_answered_each_by_itself(town, intake):
+    key, somebody = town.keyed(town.login), intake.token("somebody", areas=(town.area,))
+    asked = [{"headers": key, "external_no": f"N-{number % 10}"} for number in range(30)]
+    asked += [{"headers": key, "category": "no_such"} for _ in range(5)]
+    asked += [{"token": somebody, "channel": "resident_app"} for _ in range(5)]
+    asked += [{"headers": key, "location": town.at(place=2, metres=number)} for number in range(5)]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = list(pool.map(lambda one: town.post(**one), asked))
+    known, wrong, forbidden, near = answers[:30], answers[30:35], answers[35:40], answers[40:]
+    assert {answer.status_code for answer in [*known, *near]} == {201}
+    assert len({answer.json()["code"] for answer in known}) == 10
+    assert {answer.status_code for answer in wrong} == {422}
+    assert {answer.status_code for answer in forbidden} == {403}
+    assert sorted(answer.json()["status"] for answer in near) == ["accepted", *["merged"] * 4]
+    assert {answer.json().get("of") for answer in near if answer.json()["status"] == "merged"} == {
+        next(answer.json()["code"] for answer in near if answer.json()["status"] == "accepted")
+    }
 
 
 def test_the_same_idempotency_key_gets_the_same_answer(town):
