@@ -1,7 +1,7 @@
 """The entrypoint through which a nameko service takes messages: by queue, in batches, drained on stop.
 
 Each queue of the cell is a lane: one batch in flight at a time, so the order of a partition key is kept. While a batch
-runs, the next one gathers; an idle lane starts at once. One greenlet alone writes to the connection.
+runs, the next one gathers; an idle process starts at once (wangge.chassis.patience). One greenlet alone writes to the connection.
 
 Guarantee: a message is acknowledged only after `Inbox.process` has settled it; on stop, what was begun is finished and
 acknowledged, what was not is given back. Limit: a connection lost in between redelivers settled messages, which the
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from time import monotonic
 from typing import Any
@@ -31,6 +31,7 @@ from wangge.chassis import broker, failpoints, metrics
 from wangge.chassis.delivery import Delivery
 from wangge.chassis.faults import classify
 from wangge.chassis.logging import get_logger
+from wangge.chassis.patience import ENOUGH, Patience
 from wangge.chassis.topology import Topology
 
 log = get_logger(__name__)
@@ -62,6 +63,7 @@ class Lane:
         self.is_wary = True
         self.was_harmless = False
         self._arrived = Signal()
+        self._enough = Signal()
 
     def opened(self, channel: Any) -> None:
         """A new channel, one message at a time: what an older one delivered will be delivered again."""
@@ -76,12 +78,17 @@ class Lane:
         self.waiting.append(_delivery(message, self.generation))
         if not self._arrived.ready():
             self._arrived.send(None)
+        if len(self.waiting) >= ENOUGH and not self._enough.ready():
+            self._enough.send(None)
 
-    def take(self, most: int) -> list[Delivery]:
-        """Wait for messages, take up to `most`; a suspect is taken alone."""
-        while not self.waiting:
-            self._arrived = Signal()
-            self._arrived.wait()
+    def take(self, most: int, patience: Callable[[], float] = lambda: 0.0) -> list[Delivery]:
+        """Wait for messages, with `patience` seconds for more of them, take up to `most`; a suspect is taken alone."""
+        self._await_first()
+        if len(self.waiting) < ENOUGH and not self.is_wary and (seconds := patience()):
+            self._enough = Signal()
+            with eventlet.Timeout(seconds, False):
+                self._enough.wait()
+            self._await_first()  # a new channel may have taken them away
         batch = [self.waiting.popleft()]
         while (
             not batch[0].is_suspect and self.waiting and len(batch) < most and not self.waiting[0].is_suspect
@@ -89,6 +96,11 @@ class Lane:
             batch.append(self.waiting.popleft())
         self.in_flight = len(batch)
         return batch
+
+    def _await_first(self) -> None:
+        while not self.waiting:
+            self._arrived = Signal()
+            self._arrived.wait()
 
     def settled(self, batch: list[Delivery]) -> None:
         """The batch is in the database: acknowledge it, unless its channel is gone."""
@@ -138,6 +150,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
         self._lanes: list[Lane] = []
         self._workers: list[Any] = []
         self._suspects = Semaphore()
+        self._patience = Patience()
         self.ticked_at = monotonic()
         self.trouble = "not connected yet"
         super().__init__(**kwargs)
@@ -238,7 +251,7 @@ class Consumer(Entrypoint):  # type: ignore[misc]
 
     def _work(self, lane: Lane) -> None:
         while True:
-            batch = lane.take(self.container.app.settings.batch_size)
+            batch = lane.take(self.container.app.settings.batch_size, self._seconds_for_more)
             if self._stopping:
                 lane.in_flight = 0
                 return
@@ -248,6 +261,9 @@ class Consumer(Entrypoint):  # type: ignore[misc]
                 lane.settled(batch)
             else:
                 lane.in_flight = 0
+
+    def _seconds_for_more(self) -> float:
+        return self._patience.seconds(others_work=any(lane.in_flight for lane in self._lanes))
 
     def _settle(self, lane: Lane, batch: list[Delivery]) -> bool:
         """Run the batch until it is settled; False when the process stops while the database is away."""

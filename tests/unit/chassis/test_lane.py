@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import eventlet
 import pytest
 
 from wangge.chassis.consumer import Lane
 from wangge.chassis.delivery import SUSPECT_DELIVERIES
+from wangge.chassis.patience import ENOUGH
 
 FULL = 40
 
@@ -101,3 +103,57 @@ def test_what_an_older_channel_delivered_is_not_acknowledged_on_a_new_one(lane, 
     lane.trust(FULL)
     lane.acknowledge()
     assert fresh.asked == []
+
+
+@pytest.fixture
+def trusted(lane):
+    """One message proved harmless."""
+    settle(lane, 1)
+    return lane
+
+
+def taking(lane, seconds):
+    """A batch being taken with this patience."""
+    taken = eventlet.spawn(lane.take, 100, lambda: seconds)
+    eventlet.sleep(0.01)
+    return taken
+
+
+def tags(taken):
+    with eventlet.Timeout(5):
+        return [delivery.tag for delivery in taken.wait()]
+
+
+def test_a_lane_that_waits_for_more_takes_what_came_meanwhile(trusted):
+    trusted.receive(a_message(2))
+    taken = taking(trusted, 0.1)
+    trusted.receive(a_message(3))
+    assert tags(taken) == [2, 3]
+
+
+def test_nobody_waits_for_more_than_enough(trusted):
+    trusted.receive(a_message(2))
+    taken = taking(trusted, 60)
+    for tag in range(3, 2 + ENOUGH):
+        trusted.receive(a_message(tag))
+    assert tags(taken) == list(range(2, 2 + ENOUGH))
+
+
+def test_without_patience_a_lane_begins_at_once(trusted):
+    trusted.receive(a_message(2))
+    assert tags(eventlet.spawn(trusted.take, 100, lambda: 0.0)) == [2]
+
+
+def test_a_wary_lane_waits_for_nothing(lane):
+    lane.receive(a_message(1))
+    assert tags(taking(lane, 60)) == [1]
+
+
+def test_what_waited_on_a_channel_that_is_gone_is_left_to_the_new_one(trusted):
+    trusted.receive(a_message(2))
+    taken = taking(trusted, 0.1)
+    trusted.opened(Channel())
+    eventlet.sleep(0.2)
+    assert not taken.dead
+    trusted.receive(a_message(1))
+    assert tags(taken) == [1]

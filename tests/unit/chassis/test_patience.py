@@ -1,0 +1,25 @@
+"""A lane alone begins at once; the more the lanes of a process work, the longer each waits to do more at a time."""
+
+import pytest
+
+from wangge.chassis.patience import GROWTH, LEAST_SECONDS, MOST_SECONDS, Patience
+
+
+def test_nobody_waits_while_the_others_rest():
+    patience = Patience()
+    assert [patience.seconds(others_work=False) for _ in range(3)] == [0, 0, 0]
+
+
+def test_it_grows_while_others_work_up_to_a_bound():
+    patience = Patience()
+    waits = [patience.seconds(others_work=True) for _ in range(100)]
+    assert waits[:3] == pytest.approx([LEAST_SECONDS, LEAST_SECONDS * GROWTH, LEAST_SECONDS * GROWTH**2])
+    assert waits == sorted(waits)
+    assert waits[-1] == MOST_SECONDS
+
+
+def test_it_is_gone_soon_after_the_others_rest():
+    patience = Patience()
+    for _ in range(100):
+        patience.seconds(others_work=True)
+    assert [patience.seconds(others_work=False) for _ in range(10)][-1] == 0
