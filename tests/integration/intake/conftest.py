@@ -24,6 +24,7 @@ import psycopg2.extras
 import pytest
 import redis
 import requests
+from kit.publishing import Outgoing, publish_all
 from kit.waiting import eventually
 
 from wangge.chassis import broker
@@ -316,18 +317,14 @@ class Town:
     def send_spread(self, *events: Mapping[str, Any], login: str = "") -> None:
         """Publish over all lanes: each message under a partition key of its own."""
         uri = self.world.publisher_uri(login) if login else self.world.amqp_uri
-        connection = broker.connect((uri,))
-        channel = connection.channel()
         key = f"incident.reported.{Area.parse(self.area).routing}"
-        vouched = {"user_id": login} if login else {}
-        for event in events:
-            headers = {"partitionkey": event["id"]}
-            message = amqp.Message(
-                json.dumps(event).encode(), delivery_mode=2, application_headers=headers, **vouched
-            )
-            channel.basic_publish(message, "incidents", key)
-        channel.close()  # its answer comes after everything that was published on it
-        connection.close()
+        publish_all(
+            uri,
+            [
+                Outgoing(json.dumps(event).encode(), "incidents", key, {"partitionkey": event["id"]}, login)
+                for event in events
+            ],
+        )
 
     def receipt(self, login: str, event: Mapping[str, Any] | str) -> dict[str, Any]:
         """The receipt of a message, once it is there."""
