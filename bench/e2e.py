@@ -31,7 +31,7 @@ PATIENCE = 60.0
 STEADY = 0.02
 
 #: Rates that are tried, as parts of the rate at which a burst was worked off; the first steady one is taken.
-TRIED = (0.8, 0.65, 0.5, 0.3, 0.15)
+TRIED = (0.65, 0.5, 0.4, 0.3, 0.15)
 
 
 @dataclass(frozen=True)

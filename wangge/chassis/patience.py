@@ -14,6 +14,9 @@ ENOUGH = 32
 LEAST_SECONDS = 0.002
 MOST_SECONDS = 0.2
 
+#: Seconds from which the wait grows: lanes that happen to meet now and then, on a quiet system, do not get to the least.
+FIRST_SECONDS = 0.0005
+
 #: What the wait grows by while others are at work; it is halved each time none is. Steeper, it overshoots: tried 1.5 and 1.3.
 GROWTH = 1.2
 
@@ -27,7 +30,7 @@ class Patience:
     def seconds(self, *, others_work: bool) -> float:
         """How long whoever begins now is to wait; 0 means not at all."""
         if others_work:
-            self._seconds = min(MOST_SECONDS, max(LEAST_SECONDS, self._seconds * GROWTH))
+            self._seconds = min(MOST_SECONDS, max(FIRST_SECONDS, self._seconds * GROWTH))
         else:
-            self._seconds = self._seconds / 2 if self._seconds > LEAST_SECONDS else 0.0
-        return self._seconds
+            self._seconds /= 2
+        return self._seconds if self._seconds >= LEAST_SECONDS else 0.0
