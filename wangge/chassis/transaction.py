@@ -16,11 +16,14 @@ from sqlalchemy import CursorResult, Executable, TextClause, text
 
 from wangge.chassis.errors import Permanent
 from wangge.chassis.ids import new_id, traceparent
+from wangge.chassis.logging import get_logger
 from wangge.chassis.pipelining import Parameters, Pipeline
 from wangge.chassis.rows import as_rows
 from wangge.contracts.areas import Area
 from wangge.contracts.envelope import Event
 from wangge.contracts.registry import Registry
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,12 @@ class Transaction:
         self.write(_TELL, as_rows([_outgoing(*recorded) for recorded in self._recorded]))
 
     def committed(self) -> None:
-        """Called by the database after the commit."""
+        """Called by the database after the commit: whatever fails now must not look as if nothing had been committed."""
         for act in self._after_commit:
-            act()
+            try:
+                act()
+            except Exception:
+                log.exception("an act after a commit failed")
 
     def rolled_back(self) -> None:
         """Called by the database after a rollback."""

@@ -175,9 +175,8 @@ class ReportEntrypoints:
 
     def _decidable(self, tx: Transaction, ask: Ask, code: str) -> Report:
         report = store.find(tx, code, lock=True)
-        near_store.lock_places(
-            tx, {near_store.place_of(report)}
-        )  # nobody joins it while it is being decided about
+        # nobody joins it while it is being decided about
+        near_store.lock_places(tx, {near_store.place_of(report)})
         if not ask.who.covers(report.area):
             raise store.no_report(code)
         ask.expect_version(report.version)

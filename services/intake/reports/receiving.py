@@ -13,7 +13,7 @@ from typing import Any
 from services.intake.categories.model import URGENCIES, Category, classify, urgency
 from services.intake.directory import Community, Directory
 from services.intake.receipts.model import Outcome, Receipt
-from services.intake.reports import contacts, store
+from services.intake.reports import contact_store, store
 from services.intake.reports.locating import Located, Misplaced, Told, candidates, locate
 from services.intake.reports.masking import mask_address, summary
 from services.intake.reports.model import (
@@ -218,7 +218,7 @@ def _keep_contact(app: App, tx: Transaction, report: Report, reporter: Reporter)
     contact = reporter.contact
     if contact is None:
         return
-    contacts.put(tx, reporter.ref, contact)
+    contact_store.put(tx, reporter.ref, contact)
     if contact.is_reachable:
         open_ = {"name": contact.name, "phone": contact.phone, "mail": contact.mail}
         content = {name: value for name, value in open_.items() if value}
@@ -234,7 +234,7 @@ def tell(tx: Transaction, report: Report) -> None:
     """Tell what was decided about a report; one that waits is not told."""
     match report.status:
         case ReportStatus.ACCEPTED:
-            tx.record("report.accepted.v1", _accepted(report, contacts.name_of(tx, report.reporter_ref)))
+            tx.record("report.accepted.v1", _accepted(report, contact_store.name_of(tx, report.reporter_ref)))
         case ReportStatus.REJECTED:
             tx.record("report.rejected.v1", _rejected(report))
         case ReportStatus.MERGED:

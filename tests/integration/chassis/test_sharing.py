@@ -1,6 +1,5 @@
 """Commands that come at the same time share a transaction, and each is answered and takes effect as if alone."""
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +7,7 @@ import pytest
 import requests
 from kit.waiting import eventually
 
+from wangge.chassis.sharing import AT_ONCE
 from wangge.cli.token import sign
 
 
@@ -25,18 +25,24 @@ def give(probe, servers):
 
 
 @pytest.fixture
-def together(give):
+def together(give, probe):
     """Ask for several gifts while the transactions that may run are busy, so that they go together afterwards."""
 
-    def ask(*asked, seconds=1.0):
+    def ask(*asked, expected=(201,)):
         with ThreadPoolExecutor(40) as pool:
-            busy = [pool.submit(give, f"busy-{number}", "slow", seconds) for number in range(2)]
-            time.sleep(0.4)
+            busy = [pool.submit(give, f"busy-{number}", "slow", 2.0) for number in range(AT_ONCE)]
+            eventually(lambda: at_work(probe) == AT_ONCE, 10)
             answers = [pool.submit(lambda one=one: give(*one[0], **one[1])) for one in asked]
-            assert {one.result().status_code for one in busy} <= {201, 503}
+            assert {one.result().status_code for one in busy} <= set(expected)
             return [answer.result() for answer in answers]
 
     return ask
+
+
+def at_work(probe):
+    """Transactions that have begun and wait for their commands."""
+    idle = "SELECT count(*) AS n FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
+    return probe.sql(idle)[0]["n"]
 
 
 def gift(*arguments, **headers):
@@ -104,9 +110,10 @@ def test_a_refused_command_may_be_sent_again_under_its_key(probe, give, together
 
 def test_commands_whose_database_goes_away_are_told_so_and_have_no_effect(probe, together, give):
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(together, *(gift(f"g{number}", "slow", 0.3) for number in range(5)), seconds=1.0)
-        eventually(lambda: probe.sql("SELECT 1 FROM thing WHERE name = 'busy-1'"), 10)
-        time.sleep(0.5)  # the five are at work
+        slow = [gift(f"g{number}", "slow", 0.5) for number in range(5)]
+        asked = pool.submit(together, *slow, expected=(201, 503))
+        eventually(lambda: len(probe.sql("SELECT 1 FROM thing WHERE name LIKE 'busy%%'")) == AT_ONCE, 10)
+        eventually(lambda: at_work(probe) > 0, 10)
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
         assert probe.sql(end)
         answers = asked.result()
