@@ -203,9 +203,11 @@ def _call(
     def alone() -> Response:
         return _tried(app, cause, once)
 
-    if spec.shared is None:
+    if (
+        spec.shared is None or IDEMPOTENCY_KEY in request.headers
+    ):  # with a key something is written before a refusal
         return alone()
-    command = Command((service, ask), cause, once, refuses_first=IDEMPOTENCY_KEY not in request.headers)
+    command = Command((service, ask), cause, once)
     return _sharing(app, spec, spec.shared).run(command, alone)
 
 

@@ -3,7 +3,7 @@
 Guarantee: each command takes effect once and has its own answer, as if alone. A refusal is an answer; where a command
 ends in anything else, nothing of that transaction takes effect, and each runs in a transaction of its own. None waits
 for others to come: what comes while `AT_ONCE` transactions run goes together into the next.
-Limit: for commands that refuse before they write; one that may be refused later says so, and is then run again alone.
+Limit: for commands that refuse before they write.
 """
 
 from __future__ import annotations
@@ -36,19 +36,10 @@ Asked = TypeVar("Asked")
 class Command(Generic[Asked, Answer]):
     """One command: what is asked, why, and what is to be done."""
 
-    def __init__(
-        self,
-        asked: Asked,
-        cause: Cause,
-        command: Callable[[Transaction], Answer],
-        *,
-        refuses_first: bool = True,
-    ) -> None:
+    def __init__(self, asked: Asked, cause: Cause, act: Callable[[Transaction], Answer]) -> None:
         self.asked = asked
         self.cause = cause
-        self.command = command
-        self.refuses_first = refuses_first
-        """Whether a refusal of it leaves nothing behind in the transaction."""
+        self._act = act
         self.outcome = Signal()
 
     def run(self, tx: Transaction) -> Answer | Refusal:
@@ -56,10 +47,8 @@ class Command(Generic[Asked, Answer]):
         tx.cause = self.cause
         with bound(correlation_id=self.cause.correlation_id):
             try:
-                return self.command(tx)
+                return self._act(tx)
             except Refusal as refusal:
-                if not self.refuses_first:
-                    raise
                 return refusal
 
 

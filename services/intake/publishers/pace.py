@@ -9,6 +9,7 @@ is refused for that, but n processes let n times the pace in); a `FLUSHALL` begi
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
@@ -37,6 +38,7 @@ class Pace:
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._together: SlidingWindowCounterRateLimiter | None = None
         self._away_until = 0.0
+        self._counted: Counter[str] = Counter()
         self._foreseen: WeakKeyDictionary[Transaction, dict[str, tuple[int, Over | None]]] = (
             WeakKeyDictionary()
         )
@@ -44,18 +46,28 @@ class Pace:
     def foresee(
         self, tx: Transaction, client: redis.Redis, coming: Mapping[str, int], limits: Mapping[str, Limits]
     ) -> None:
-        """Ask once for all messages that each login brings in one transaction, before `over_one` asks for each."""
-        self._foreseen[tx] = {
-            login: self.over(client, login, limits[login], wanted) for login, wanted in coming.items()
-        }
+        """Ask once for all messages that each login brings in one transaction, before `over_one` asks for each.
+
+        Rolled back, they were counted all the same: whoever brings one of them again is not counted again.
+        """
+        found = {login: self.over(client, login, limits[login], wanted) for login, wanted in coming.items()}
+        counted = {login: admitted for login, (admitted, _) in found.items()}
+        self._foreseen[tx] = found
+        tx.after_rollback(lambda: self._counted.update(counted))
 
     def over_one(self, tx: Transaction, client: redis.Redis, login: str, limits: Limits) -> Over | None:
         """Why the login may not bring one more message now; None where it may."""
         foreseen = self._foreseen.get(tx, {})
-        admitted, over = foreseen.get(login) or self.over(client, login, limits, 1)
-        if login in foreseen:
-            foreseen[login] = (max(0, admitted - 1), over)
+        if login not in foreseen:
+            return None if self._was_counted(login) else self.over(client, login, limits, 1)[1]
+        admitted, over = foreseen[login]
+        foreseen[login] = (max(0, admitted - 1), over)
         return None if admitted else over
+
+    def _was_counted(self, login: str) -> bool:
+        left = self._counted[login]
+        self._counted[login] = max(0, left - 1)
+        return left > 0
 
     def over(self, client: redis.Redis, login: str, limits: Limits, wanted: int) -> tuple[int, Over | None]:
         """How many of `wanted` messages the login may bring now, and why not the others."""
